@@ -107,7 +107,7 @@ type Remodel struct {
 type Refusal struct {
 	Kind   string
 	Type   Type
-	Count  int    // --allow takes this very number
+	Count  int    // --allow takes this very number of the kind
 	Billed int    // how many of the kind are billed
 	Why    string // for a person, with what to do
 }

@@ -1,6 +1,14 @@
 package reconcile
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+)
 
 // Limits of a plan.
 const (
@@ -22,11 +30,48 @@ const (
 type Rules struct {
 	Acts        []ActRule // the first that fits counts; Hold where none does
 	Limitations []Limitation
-	// Allow is a number of stops that an operator has allowed: a refusal of this very number is
-	// none.
-	Allow int
+	// Allow are numbers of stops that an operator has allowed: a refusal of this very number of the
+	// kind is none.
+	Allow []Allowance
 	// Settle is how far apart two listings are that prove a stop.
 	Settle time.Duration
+}
+
+// Allowance is a number of stops of one kind, of one foundation or of any.
+type Allowance struct {
+	Foundation string // empty for any
+	Kind       string
+	Count      int
+}
+
+// String is the allowance as UnmarshalText reads it.
+func (a Allowance) String() string {
+	text := a.Kind + "=" + strconv.Itoa(a.Count)
+	if a.Foundation != "" {
+		text = a.Foundation + "/" + text
+	}
+	return text
+}
+
+// UnmarshalText reads an allowance such as app=12 or eu/app=12.
+func (a *Allowance) UnmarshalText(text []byte) error {
+	place, number, _ := strings.Cut(string(text), "=")
+	foundation, kind, named := strings.Cut(place, "/")
+	if !named {
+		foundation, kind = "", place
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || !slices.Contains(Kinds(), kind) {
+		return fmt.Errorf("%q is no number of stops of a kind, such as app=12 or eu/app=12; the kinds are %s", text,
+			strings.Join(Kinds(), ", "))
+	}
+	*a = Allowance{foundation, kind, n}
+	return nil
+}
+
+// Kinds are those that are reconciled, in their order on bills.
+func Kinds() []string {
+	return []string{events.KindApp, events.KindTask, events.KindService, events.KindInstance, events.KindVolume}
 }
 
 // ActRule is the act for some remodels; an empty field fits all.

@@ -168,9 +168,7 @@ func (w *work) typeOf(p pair) reconcile.Type {
 
 // known reports whether a kind is reconciled.
 func known(kind string) bool {
-	return slices.Contains([]string{
-		events.KindApp, events.KindTask, events.KindService, events.KindInstance, events.KindVolume,
-	}, kind)
+	return slices.Contains(reconcile.Kinds(), kind)
 }
 
 // early says why a difference is left for the next time; empty where it is not.

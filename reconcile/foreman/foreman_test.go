@@ -221,7 +221,7 @@ var _ = Describe("The guard over stops", func() {
 		Expect(plan.Remodels).To(HaveLen(gone))
 		if enacted == 0 {
 			Expect(plan.Refused).To(HaveLen(1))
-			Expect(plan.Refused[0].Why).To(ContainSubstring(fmt.Sprintf("--allow %d", gone)))
+			Expect(plan.Refused[0].Why).To(ContainSubstring(fmt.Sprintf("--allow eu/app=%d", gone)))
 		}
 	},
 		Entry("three of four", 3, 4, 3), Entry("four of fifty", 4, 50, 0), Entry("5 % of 100", 5, 100, 5),
@@ -232,10 +232,14 @@ var _ = Describe("The guard over stops", func() {
 	It("takes the very number that was allowed, and no other", func() {
 		all := some(50)
 		in := settled(input(all, all[10:]))
-		in.Rules.Allow = 9
-		Expect(acted(foreman.Make(in))).To(BeZero())
-		in.Rules.Allow = 10
-		Expect(acted(foreman.Make(in))).To(Equal(10))
+		for allowed, enacted := range map[string]int{
+			"app=9": 0, "service=10": 0, "us/app=10": 0, "app=10": 10, "eu/app=10": 10,
+		} {
+			var one reconcile.Allowance
+			Expect(one.UnmarshalText([]byte(allowed))).To(Succeed())
+			in.Rules.Allow = []reconcile.Allowance{one}
+			Expect(acted(foreman.Make(in))).To(Equal(enacted), allowed)
+		}
 	})
 })
 
@@ -321,7 +325,7 @@ var _ = Describe("The id of a plan", func() {
 		for _, change := range []func(in *foreman.Input){
 			func(in *foreman.Input) { in.Floorplan.Materials[3].Footprint.Instances = events.Some(3) },
 			func(in *foreman.Input) { in.Sights[reconcile.Key{Kind: "app", Resource: "x"}] = reconcile.Sight{} },
-			func(in *foreman.Input) { in.Rules.Allow = 1 },
+			func(in *foreman.Input) { in.Rules.Allow = []reconcile.Allowance{{Kind: "app", Count: 1}} },
 			func(in *foreman.Input) { in.Blueprint.Metered++ },
 			func(in *foreman.Input) { in.Former = nil },
 			func(in *foreman.Input) {

@@ -64,15 +64,15 @@ func (w *work) guard() {
 	for _, kind := range sorted(stops) {
 		n, billed := stops[kind], w.billed[kind]
 		many := n > reconcile.StopsAllowed && n*100 > reconcile.MaxStopsPercent*billed
-		if !many && n <= reconcile.MaxStops || n == w.Rules.Allow {
+		if !many && n <= reconcile.MaxStops || w.allowed(kind, n) {
 			continue
 		}
 		w.plan.Refused = append(w.plan.Refused, reconcile.Refusal{
 			Kind: kind, Type: reconcile.MissingStop, Count: n, Billed: billed,
 			Why: fmt.Sprintf("%d of %d %s resources that are billed are missing from the platform, more than %d %% or "+
 				"%d: none of these stops is enacted. Look whether the platform lists all that it has; if they "+
-				"are gone, run it again with --allow %d", n, billed, kind, reconcile.MaxStopsPercent,
-				reconcile.MaxStops, n),
+				"are gone, run it again with --allow %s", n, billed, kind, reconcile.MaxStopsPercent,
+				reconcile.MaxStops, reconcile.Allowance{Foundation: w.Blueprint.Foundation, Kind: kind, Count: n}),
 		})
 	}
 	for i := range w.plan.Remodels {
@@ -82,6 +82,13 @@ func (w *work) guard() {
 			r.Act, r.Stage, r.Why = reconcile.Report, reconcile.Reports, "too many stops at once: refused as a whole"
 		}
 	}
+}
+
+// allowed reports whether an operator has allowed this very number of stops.
+func (w *work) allowed(kind string, n int) bool {
+	return slices.ContainsFunc(w.Rules.Allow, func(a reconcile.Allowance) bool {
+		return a.Kind == kind && a.Count == n && (a.Foundation == "" || a.Foundation == w.Blueprint.Foundation)
+	})
 }
 
 func sorted(of map[string]int) (keys []string) {

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -52,7 +51,9 @@ func Parse(file string, data []byte) (reconcile.Rules, error) {
 	var rules reconcile.Rules
 	r.mapping(root.Content[0], "the rules", map[string]func(n *yaml.Node){
 		"settle": func(n *yaml.Node) { rules.Settle = r.duration(n) },
-		"allow":  func(n *yaml.Node) { rules.Allow = r.number(n) },
+		"allow": func(n *yaml.Node) {
+			r.list(n, func(n *yaml.Node) { rules.Allow = append(rules.Allow, r.allowance(n)) })
+		},
 		"acts": func(n *yaml.Node) {
 			r.list(n, func(n *yaml.Node) { rules.Acts = append(rules.Acts, r.act(n)) })
 		},
@@ -131,7 +132,7 @@ func (r *reader) one(n *yaml.Node, of ...string) string {
 }
 
 func (r *reader) kind(n *yaml.Node) string {
-	return r.one(n, events.KindApp, events.KindTask, events.KindService, events.KindInstance, events.KindVolume)
+	return r.one(n, reconcile.Kinds()...)
 }
 
 func (r *reader) kindOf(n *yaml.Node) reconcile.Type {
@@ -147,12 +148,11 @@ func (r *reader) duration(n *yaml.Node) time.Duration {
 	return d
 }
 
-func (r *reader) number(n *yaml.Node) int {
-	i, err := strconv.Atoi(n.Value)
-	if err != nil || i < 1 {
-		r.problem(n, "%q is no number of stops", n.Value)
+func (r *reader) allowance(n *yaml.Node) (a reconcile.Allowance) {
+	if err := a.UnmarshalText([]byte(n.Value)); err != nil {
+		r.problem(n, "%v", err)
 	}
-	return i
+	return a
 }
 
 // when reads a date or a time.

@@ -21,7 +21,7 @@ var _ = Describe("The rules of a file", func() {
 	It("are read as they stand", func() {
 		got, err := rules.Parse("rules.yaml", []byte(`
 settle: 10m
-allow: 12
+allow: [app=12, eu/service=7]
 acts:
   - {foundation: eu, kind: task, type: missing_stop, act: settle, at: earliest}
   - act: report
@@ -30,7 +30,9 @@ limitations:
 `))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(got).To(Equal(reconcile.Rules{
-			Settle: 10 * time.Minute, Allow: 12,
+			Settle: 10 * time.Minute, Allow: []reconcile.Allowance{
+				{Kind: "app", Count: 12}, {Foundation: "eu", Kind: "service", Count: 7},
+			},
 			Acts: []reconcile.ActRule{
 				{Foundation: "eu", Kind: "task", Type: reconcile.MissingStop, Act: reconcile.Settle, At: "earliest"},
 				{Act: reconcile.Report},
@@ -53,9 +55,11 @@ limitations:
 		Entry("a list", "- a", "r.yaml:1:1: expected the rules"),
 		Entry("no YAML", "a: [", "r.yaml: not valid YAML"),
 		Entry("an unknown key", "settel: 1m", `r.yaml:1:1: "settel" is unknown here; known are acts, allow`),
-		Entry("a key twice", "allow: 1\nallow: 2", "r.yaml:2:1: allow stands twice, first in line 1"),
+		Entry("a key twice", "allow: [app=1]\nallow: [app=2]", "r.yaml:2:1: allow stands twice, first in line 1"),
 		Entry("a time", "settle: soon", `r.yaml:1:9: "soon" is no time`),
-		Entry("a number", "allow: 0", `r.yaml:1:8: "0" is no number of stops`),
+		Entry("a number", "allow: [app=0]", `r.yaml:1:9: "app=0" is no number of stops of a kind, such as app=12`),
+		Entry("a number of everything", "allow: [12]", `"12" is no number of stops of a kind`),
+		Entry("a number of builds", "allow: [staging=12]", "the kinds are app, task, service, instance, volume"),
 		Entry("an act", "acts:\n  - act: delete", `r.yaml:2:10: "delete" is none of report, hold, settle`),
 		Entry("no act, and a kind", "acts:\n  - kind: build", `r.yaml:2:11: "build" is none of app`,
 			"r.yaml:2:5: a rule needs act"),

@@ -50,9 +50,7 @@ func (s *Settings) load(act string) (out reconcile.Rules, err error) {
 			return out, err
 		}
 	}
-	if s.Allow != 0 {
-		out.Allow = s.Allow
-	}
+	out.Allow = append(out.Allow, s.Allow...)
 	return acting(out, act), nil
 }
 

@@ -52,9 +52,11 @@ func TestReconciledFoundations(t *testing.T) {
 			})
 			for i := range 5 {
 				planned := r.round()
+				var allow []reconcile.Allowance
 				for _, refused := range planned.Plan.Refused { // a person looks, and allows them
-					r.service = r.newService(name, reconcile.Settle, refused.Count)
+					allow = append(allow, reconcile.Allowance{Kind: refused.Kind, Count: refused.Count})
 				}
+				r.service = r.newService(name, reconcile.Settle, allow...)
 				if planned.Dry == "" != (i > 0) {
 					t.Fatalf("round %d is dry for %q", i, planned.Dry)
 				}
@@ -119,13 +121,13 @@ func newReconciled(t *testing.T, seed uint64, key *rsa.PrivateKey) *reconciled {
 	r.must(err)
 	t.Cleanup(inspector.Close)
 	r.inner = service.OnCF(inspector, true)
-	r.service = r.newService(name, reconcile.Settle, 0)
+	r.service = r.newService(name, reconcile.Settle)
 	return r
 }
 
-// newService makes a reconciliation of a foundation that enacts in one way, and allows a number of
+// newService makes a reconciliation of a foundation that enacts in one way, and allows numbers of
 // stops.
-func (r *reconciled) newService(foundation string, act reconcile.Act, allow int) *service.Service {
+func (r *reconciled) newService(foundation string, act reconcile.Act, allow ...reconcile.Allowance) *service.Service {
 	r.Helper()
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("DAYBOOK_PROOF_LOG") != "" {

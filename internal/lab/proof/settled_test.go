@@ -153,7 +153,7 @@ func (r *settled) reconcile() {
 	}
 	made := foreman.Make(in)
 	for _, refused := range made.Refused { // the world is small, and many of its rows are lost
-		in.Rules.Allow = refused.Count
+		in.Rules.Allow = []reconcile.Allowance{{Kind: refused.Kind, Count: refused.Count}}
 		r.enact(foreman.Make(in), in, truth, refused.Kind)
 	}
 	r.enact(made, in, truth, "")
