@@ -12,7 +12,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
-	"github.com/daybook-billing/daybook/cmd/daybook/reconciling"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
@@ -34,7 +33,6 @@ type upCmd struct {
 	Data       string   `env:"DAYBOOK_DATA" default:"daybook-data" placeholder:"DIR" help:"Data folder of the embedded server (default: ${default})."`
 	Listen     string   `env:"DAYBOOK_LISTEN" default:"${listen}" placeholder:"ADDR" help:"Where the embedded server listens for NATS clients (default: ${default})."`
 	API        *string  `name:"api" env:"DAYBOOK_API" placeholder:"ADDR" help:"Serve the API on this host:port; empty: nowhere (default: ${api}, but for --once)."`
-	Reconcile  string   `env:"DAYBOOK_RECONCILE" enum:"off,report,hold,settle" default:"off" help:"Compare what is billed of Cloud Foundry with what is there: off, report, hold or settle (default: ${default}). The first plan of a foundation is not enacted."`
 	ServerOnly bool     `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
 
 	authFlags
@@ -44,8 +42,8 @@ type upCmd struct {
 	Password string `name:"nats-password" env:"NATS_PASSWORD" group:"server" help:"Password that clients must give."`
 
 	collect.CFFlags `group:"cf"`
-	Trove           collect.TroveFlags   `embed:"" prefix:"trove-" group:"trove"`
-	Reconciling     reconciling.Settings `embed:"" prefix:"reconcile-" group:"reconcile"`
+	reconcileFlags  `group:"reconcile"`
+	Trove           collect.TroveFlags `embed:"" prefix:"trove-" group:"trove"`
 	projectorFlags  `group:"metering"`
 	databaseFlags   `group:"server"`
 	service.Config  `group:"process"`

@@ -7,6 +7,12 @@ import (
 	reconcile "github.com/daybook-billing/daybook/reconcile/service"
 )
 
+// reconcileFlags say how daybook up reconciles.
+type reconcileFlags struct {
+	Reconcile   string               `env:"DAYBOOK_RECONCILE" enum:"off,report,hold,settle" default:"off" help:"Compare what is billed of Cloud Foundry with what is there: off, report, hold or settle (default: ${default}). The first plan of a foundation is not enacted."`
+	Reconciling reconciling.Settings `embed:"" prefix:"reconcile-"`
+}
+
 // makeReconcile makes the reconciliation of the foundations that are collected, unless it is off.
 // With --once there is none: a second listing would be a wait.
 func (s *system) makeReconcile(foundations []cf.Foundation) (err error) {

@@ -53,7 +53,9 @@ func NewMetrics() *Metrics {
 }
 
 func (m *Metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.remodels, m.stake, m.refused, m.lacking, m.rounds, m.last, m.stored, m.drift, m.alarm}
+	return []prometheus.Collector{
+		m.remodels, m.stake, m.refused, m.lacking, m.rounds, m.last, m.stored, m.drift, m.alarm,
+	}
 }
 
 // Describe implements prometheus.Collector.
