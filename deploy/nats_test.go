@@ -193,7 +193,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("the operator", "operator"),
 	)
 
-	It("lets the reconciler store observations and plans, the operator too, and a reader see the plans", func(
+	It("lets the reconciler store observations and plans, the operator too, and a reader and the API see the plans", func(
 		ctx context.Context,
 	) {
 		for _, user := range []string{"reconciler", "operator"} {
@@ -205,10 +205,12 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			Expect(n).To(Equal(1))
 			Expect(b.PutObject(ctx, plans.Bucket, "cf.prod.plan", []byte("of "+user))).To(Succeed(), user)
 			Expect(b.PutObject(ctx, plans.Bucket, "cf.prod.plan", []byte("by "+user))).To(Succeed(), user)
-			reader := connect(ctx, "reader")
-			Expect(reader.GetObject(ctx, plans.Bucket, "cf.prod.plan")).To(Equal([]byte("by " + user)))
-			Expect(reader.ListObjects(ctx, plans.Bucket)).To(Equal([]string{"cf.prod.plan"}))
-			Expect(reader.PutObject(ctx, plans.Bucket, "x", nil)).To(MatchError(bus.ErrDenied))
+			for _, looking := range []string{"reader", "api"} {
+				b := connect(ctx, looking)
+				Expect(b.GetObject(ctx, plans.Bucket, "cf.prod.plan")).To(Equal([]byte("by "+user)), looking)
+				Expect(b.ListObjects(ctx, plans.Bucket)).To(Equal([]string{"cf.prod.plan"}), looking)
+				Expect(b.PutObject(ctx, plans.Bucket, "x", nil)).To(MatchError(bus.ErrDenied), looking)
+			}
 		}
 	})
 

@@ -308,6 +308,16 @@ type Bill struct {
 	Final, Preliminary []string
 	TenantNames        map[string]string // by guid, where they are known; a ledger knows none
 	Missing            []string          // sentences about missing messages, as CatchUp returns them
+	Platforms          []Comparison      // whether METERED agrees with what platforms count; a ledger knows none
+}
+
+// Comparison says whether METERED agrees with what the platform of a foundation counts.
+type Comparison struct {
+	Source     string `json:"source"`
+	Foundation string `json:"foundation"`
+	At         string `json:"at"` // as events.FormatTime has it
+	Agrees     bool   `json:"agrees"`
+	Text       string `json:"text"` // for a person
 }
 
 // Line is a sum of charges. By default it is over those of one component, else over those with the

@@ -35,6 +35,7 @@ type Bill struct {
 	Final       []string          `json:"final" doc:"Months that change no more."`
 	Preliminary []string          `json:"preliminary" doc:"The others."`
 	Missing     []string          `json:"missing,omitempty" doc:"What the streams lack."`
+	Platforms   []PlatformState   `json:"platforms,omitempty" doc:"Whether METERED agrees with what platforms count."`
 }
 
 // BillLine is a sum of charges.
@@ -102,7 +103,8 @@ func (a *Answers) Bill(ctx context.Context, asker *Asker, x *BillQuestion) (*Bil
 	}
 	out := newBill(&bill)
 	out.Position, out.Quarantined = position(at), quarantined
-	return out, nil
+	out.Platforms, err = Platforms(ctx, a.bus, &asker.Usage, out.Foundations)
+	return out, err
 }
 
 // Missing are sentences about what the streams lack: sums without it are too low.
@@ -146,7 +148,7 @@ func (x *Bill) Ledger(of *BillQuestion) (*ledger.Bill, error) {
 	b := &ledger.Bill{
 		Query:       ledger.Query{Foundation: of.Foundation, Tenant: of.Tenant, Period: of.Month, By: dimensions(x.By)},
 		TenantNames: x.TenantNames, Running: x.Running, Held: x.Held, Unrated: x.Unrated, Anomalies: x.Anomalies,
-		Final: x.Final, Preliminary: x.Preliminary, Missing: x.Missing,
+		Final: x.Final, Preliminary: x.Preliminary, Missing: x.Missing, Platforms: Comparisons(x.Platforms),
 	}
 	for i := range x.Lines {
 		l := &x.Lines[i]

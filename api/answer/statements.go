@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/ledger"
@@ -27,6 +28,7 @@ const maxStatements = 1000
 type Statements struct {
 	Position   Position          `json:"position"`
 	Statements []json.RawMessage `json:"statements" doc:"As BILLING has them: schemas/statement.schema.json."`
+	Platforms  []PlatformState   `json:"platforms,omitempty" doc:"With previews: whether METERED agrees with what platforms count."`
 }
 
 // Statements answers with statements and credit notes.
@@ -42,7 +44,19 @@ func (a *Answers) Statements(ctx context.Context, asker *Asker, x *StatementsQue
 	for i := range all {
 		out.Statements = append(out.Statements, all[i].AppendJSON(nil))
 	}
-	return out, nil
+	out.Platforms, err = Platforms(ctx, a.bus, &asker.Usage, Previewed(all))
+	return out, err
+}
+
+// Previewed are the foundations of the previews among statements.
+func Previewed(all []statement.Statement) (of []FoundationState) {
+	for i := range all {
+		x := FoundationState{Source: all[i].Source, Foundation: all[i].Foundation}
+		if all[i].Preview() && !slices.Contains(of, x) {
+			of = append(of, x)
+		}
+	}
+	return of
 }
 
 // AllStatements are the statements of an answer, of any number.

@@ -13,6 +13,7 @@ import (
 type Status struct {
 	Position    Position          `json:"position"`
 	Foundations []FoundationState `json:"foundations" doc:"The asker's."`
+	Platforms   []PlatformState   `json:"platforms,omitempty" doc:"Whether METERED agrees with what platforms count."`
 	All         bool              `json:"all" doc:"The asker may see all tenants."`
 	// Collectors are as daybook status prints them.
 	Collectors []*status.Overview `json:"collectors,omitempty" doc:"For those who may see all tenants."`
@@ -41,6 +42,9 @@ func (a *Answers) Status(ctx context.Context, asker *Asker, now time.Time) (*Sta
 		return nil, err
 	}
 	out := &Status{Position: position(at), Foundations: states(horizons)}
+	if out.Platforms, err = Platforms(ctx, a.bus, &asker.Usage, out.Foundations); err != nil {
+		return nil, err
+	}
 	if asker.Usage.Everybody {
 		var problem error
 		if out.Collectors, problem = status.Gather(ctx, a.bus, "", now); problem != nil {

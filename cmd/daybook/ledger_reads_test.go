@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/postgres"
 	"github.com/daybook-billing/daybook/projector/timeline"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // ledgerReads are the commands that read the ledger.
@@ -59,6 +60,10 @@ var _ = Describe("A command that reads the ledger, with a database", Ordered, fu
 		GinkgoT().Setenv("DATABASE_URL", url)
 		_, err := ledger.CatchUp(ctx, s.bus, l)
 		Expect(err).NotTo(HaveOccurred())
+		Expect(plans.KeepAlarm(ctx, s.bus, &plans.Comparison{
+			Source: events.SourceCF, Foundation: "demo", Agrees: true,
+		})).To(Succeed())
+		Expect(s.ran("bill")).To(ContainSubstring("cf demo: agrees with the platform at "))
 		for _, args := range ledgerReads() {
 			status, out, problem := s.daybook(append(args, "--database-url=")...)
 			Expect(status).To(BeZero(), "%s: %s", args, problem)

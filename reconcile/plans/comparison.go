@@ -2,11 +2,13 @@ package plans
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/reconcile"
 )
 
@@ -21,7 +23,11 @@ type Comparison struct {
 	Polls  int // how many polls running differ
 }
 
-// Text says a comparison for a person.
+// Stands reports whether a comparison is told: a difference is once two polls running have it, for
+// something may have changed while one was made.
+func (c *Comparison) Stands() bool { return c.Agrees || c.Polls > 1 }
+
+// Text says a comparison for a person; without numbers where Off has none.
 func (c *Comparison) Text() string {
 	if c.Agrees {
 		return "agrees with the platform at " + events.FormatTime(c.At)
@@ -37,8 +43,11 @@ func (c *Comparison) Text() string {
 			words = append(words, fmt.Sprintf("%+d %s", one.n, one.what))
 		}
 	}
-	return fmt.Sprintf("differs from the platform at %s: there are %s", events.FormatTime(c.At),
-		strings.Join(words, ", "))
+	text := "differs from the platform at " + events.FormatTime(c.At)
+	if len(words) > 0 {
+		text += ": there are " + strings.Join(words, ", ")
+	}
+	return text
 }
 
 // KeepAlarm stores the last comparison of a foundation.
@@ -46,12 +55,35 @@ func KeepAlarm(ctx context.Context, b Objects, c *Comparison) error {
 	return put(ctx, b, c.Source, c.Foundation, objectAlarm, c)
 }
 
-// Alarm reads the last comparison of a foundation; nil for none.
-func Alarm(ctx context.Context, b Objects, source, foundation string) (*Comparison, error) {
-	var c Comparison
-	found, err := get(ctx, b, source, foundation, objectAlarm, &c)
-	if err != nil || !found {
+// Alarm reads the last comparison of a foundation; nil for none. A damaged one is none: the next
+// poll replaces it.
+func Alarm(ctx context.Context, b Getter, source, foundation string) (*Comparison, error) {
+	data, err := b.GetObject(ctx, Bucket, Name(source, foundation, objectAlarm))
+	switch {
+	case errors.Is(err, bus.ErrNotFound), errors.Is(err, bus.ErrCorrupt):
+		return nil, nil
+	case err != nil:
 		return nil, err
 	}
+	var c Comparison
+	if err := Unseal(data, &c); err != nil {
+		return nil, nil //nolint:nilerr // as none
+	}
 	return &c, nil
+}
+
+// Standing are the last comparisons of all foundations that stand, in the order of their names;
+// none for a user who may not read them.
+func Standing(ctx context.Context, b Reader) (all []Comparison, err error) {
+	places, err := placesWith(ctx, b, objectAlarm)
+	for i := 0; i < len(places) && err == nil; i++ {
+		var c *Comparison
+		if c, err = Alarm(ctx, b, places[i].Source, places[i].Foundation); c != nil && c.Stands() {
+			all = append(all, *c)
+		}
+	}
+	if errors.Is(err, bus.ErrDenied) {
+		return nil, nil
+	}
+	return all, err
 }

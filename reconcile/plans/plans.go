@@ -38,9 +38,14 @@ const (
 // ErrNoPlan: nothing was planned for the foundation.
 var ErrNoPlan = errors.New("no plan is stored for this foundation: make one with daybook reconcile plan")
 
-// Objects is the part of the bus for the state.
-type Objects interface {
+// Getter is the part of the bus that reads objects.
+type Getter interface {
 	GetObject(ctx context.Context, bucket, name string) ([]byte, error)
+}
+
+// Objects is the part of the bus for what is kept.
+type Objects interface {
+	Getter
 	PutObject(ctx context.Context, bucket, name string, data []byte) error
 }
 
@@ -75,7 +80,7 @@ func Unseal(object []byte, v any) error {
 func Name(source, foundation, object string) string { return source + "." + foundation + "." + object }
 
 // get reads an object of a foundation; false where there is none.
-func get(ctx context.Context, b Objects, source, foundation, object string, v any) (bool, error) {
+func get(ctx context.Context, b Getter, source, foundation, object string, v any) (bool, error) {
 	data, err := b.GetObject(ctx, Bucket, Name(source, foundation, object))
 	if errors.Is(err, bus.ErrNotFound) {
 		return false, nil
@@ -95,7 +100,7 @@ func put(ctx context.Context, b Objects, source, foundation, object string, v an
 }
 
 // Last reads the last plan of a foundation. Errors: ErrNoPlan.
-func Last(ctx context.Context, b Objects, source, foundation string) (*Planned, error) {
+func Last(ctx context.Context, b Getter, source, foundation string) (*Planned, error) {
 	var p Planned
 	found, err := get(ctx, b, source, foundation, objectPlan, &p)
 	if err == nil && !found {
@@ -129,7 +134,7 @@ func Keep(ctx context.Context, b Objects, p *Planned) error {
 }
 
 // Ignored are the limitations that persons gave for a foundation.
-func Ignored(ctx context.Context, b Objects, source, foundation string) (all []reconcile.Limitation, err error) {
+func Ignored(ctx context.Context, b Getter, source, foundation string) (all []reconcile.Limitation, err error) {
 	_, err = get(ctx, b, source, foundation, objectIgnored, &all)
 	return all, err
 }
@@ -163,13 +168,22 @@ type Lister interface {
 	ListObjects(ctx context.Context, bucket string) ([]string, error)
 }
 
+// Reader is the part of the bus that reads what is kept of all foundations.
+type Reader interface {
+	Lister
+	Getter
+}
+
 // Places are the foundations with a plan, in the order of their names.
-func Places(ctx context.Context, b Lister) (all []Place, err error) {
+func Places(ctx context.Context, b Lister) ([]Place, error) { return placesWith(ctx, b, objectPlan) }
+
+// placesWith are the foundations with an object.
+func placesWith(ctx context.Context, b Lister, object string) (all []Place, err error) {
 	names, err := b.ListObjects(ctx, Bucket)
 	for _, n := range names {
-		place, isPlan := strings.CutSuffix(n, "."+objectPlan)
+		place, has := strings.CutSuffix(n, "."+object)
 		source, foundation, _ := strings.Cut(place, ".")
-		if isPlan {
+		if has {
 			all = append(all, Place{source, foundation})
 		}
 	}

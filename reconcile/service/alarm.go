@@ -67,7 +67,7 @@ func (s *Service) watch(ctx context.Context) {
 			wait = min(wait, retry)
 		case c == nil: // the platform has no sums
 			return
-		case !c.Agrees && c.Polls > 1:
+		case !c.Agrees && c.Stands():
 			s.deps.Log.LogAttrs(ctx, slog.LevelWarn, "METERED differs from the platform",
 				slog.String("foundation", s.config.Foundation), slog.String("difference", c.Text()))
 		}

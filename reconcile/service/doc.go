@@ -1,9 +1,8 @@
 // Package service is the loop of a reconciliation: it inspects a foundation, makes a plan, and
 // enacts it as the rules say. Between two inspections an alarm compares sums.
 //
-// Reads METERED, USAGE, the platform, and the bucket daybook-reconcile (package
-// plans). Writes observations to
-// USAGE, by package assembler, and the bucket.
+// Reads METERED, USAGE, the platform, and the bucket of package plans. Writes
+// observations to USAGE, by package assembler, and the bucket.
 //
 // # A round
 //

@@ -114,6 +114,9 @@ func (c *Bill) streams(e *shell.Env) (*ledger.Bill, int, error) {
 		}
 	}
 	a.Call(&bill)
+	if err := shell.Compare(e.Ctx, b, &bill); err != nil {
+		return nil, 0, err
+	}
 	quarantined, err := quarantine.Count(e.Ctx, b)
 	return &bill, quarantined, err
 }

@@ -49,7 +49,7 @@ func (c *showStatementCmd) Run(e *shell.Env) error {
 	if c.API != "" {
 		ask = c.api
 	}
-	all, err := ask(e)
+	all, platforms, err := ask(e)
 	if err != nil {
 		return err
 	}
@@ -57,43 +57,56 @@ func (c *showStatementCmd) Run(e *shell.Env) error {
 		return errors.New("nothing of this month concerns the tenant, or its statement has no seal yet: daybook " +
 			"month list shows which months are closed, and daybook price seals statements")
 	}
-	return print.Statements(e.Stdout, all, c.Format, c.Exact)
+	err = print.Statements(e.Stdout, all, c.Format, c.Exact)
+	if c.Format == "table" {
+		print.Comparisons(e.Stdout, platforms)
+	}
+	return err
 }
 
-func (c *showStatementCmd) api(e *shell.Env) ([]statement.Statement, error) {
-	return c.Statements(e, &answer.StatementsQuestion{
+func (c *showStatementCmd) api(e *shell.Env) ([]statement.Statement, []ledger.Comparison, error) {
+	x, all, err := c.Statements(e, &answer.StatementsQuestion{
 		Whose: answer.Whose{Foundation: c.Foundation, Tenant: c.Tenant}, Month: c.Month, All: c.All, Preview: true,
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return all, answer.Comparisons(x.Platforms), nil
 }
 
-func (c *showStatementCmd) streams(e *shell.Env) ([]statement.Statement, error) {
+// streams are the statements of a month, and for its previews whether METERED agrees with what
+// platforms count.
+func (c *showStatementCmd) streams(e *shell.Env) (all []statement.Statement, platforms []ledger.Comparison, err error) {
 	b, err := c.Open(e.Ctx, "statement", nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer b.Close()
 	a, err := shell.Answer(e.Ctx, b)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, c.Foundation); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	all, err := ledger.Statements(e.Ctx, b, ledger.Query{
+	all, err = ledger.Statements(e.Ctx, b, ledger.Query{
 		Tenant: c.Tenant, Foundation: c.Foundation, Period: c.Month,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !c.All {
 		all = ledger.Standing(all)
 	}
 	drafts, err := preview.Statements(e.Ctx, b, c.Tenant, c.Foundation, c.Month)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if all = append(all, drafts...); len(all) == 0 {
 		err = metered.CheckNames(e.Ctx, b, c.Foundation, c.Tenant)
 	}
-	return all, err
+	if err == nil {
+		platforms, err = shell.Comparisons(e.Ctx, b, answer.Previewed(drafts))
+	}
+	return all, platforms, err
 }

@@ -42,8 +42,8 @@ func (c *Status) Run(e *shell.Env) error {
 	}
 	lacks, unasked := b.AskRoom(e.Ctx)
 	// the known part comes first
-	return errors.Join(c.print(e.Stdout, all, err == nil), c.printLedger(e, b), c.printRoom(e.Stdout, lacks), err,
-		unasked)
+	return errors.Join(c.print(e.Stdout, all, err == nil), c.printLedger(e, b), c.printPlatforms(e, b),
+		c.printRoom(e.Stdout, lacks), err, unasked)
 }
 
 // api is Run of an API. For a token that may not see all tenants there are no collectors, but how
@@ -66,13 +66,18 @@ func (c *Status) api(e *shell.Env) error {
 	other := func(name string) bool { return c.Foundation != "" && name != c.Foundation }
 	x.Foundations = slices.DeleteFunc(x.Foundations, func(f answer.FoundationState) bool { return other(f.Foundation) })
 	x.Collectors = slices.DeleteFunc(x.Collectors, func(o *status.Overview) bool { return other(o.Foundation) })
+	x.Platforms = slices.DeleteFunc(x.Platforms, func(p answer.PlatformState) bool { return other(p.Foundation) })
+	platforms := func() error {
+		return print.Platforms(e.Stdout, answer.Comparisons(x.Platforms), c.Format == "json")
+	}
 	if !x.All {
-		return print.Foundations(e.Stdout, x.Foundations, c.Format == "json")
+		return errors.Join(print.Foundations(e.Stdout, x.Foundations, c.Format == "json"), platforms())
 	}
 	err = c.print(e.Stdout, x.Collectors, x.Problem == "")
 	if x.Ledger != nil {
 		err = errors.Join(err, print.Ledger(e.Stdout, x.Ledger, c.Format == "json"))
 	}
+	err = errors.Join(err, platforms())
 	if x.Problem != "" {
 		err = errors.Join(err, errors.New(x.Problem))
 	}
@@ -89,6 +94,20 @@ func (c *Status) printLedger(e *shell.Env, b *bus.Bus) error {
 		return fmt.Errorf("the ledger in Postgres (DATABASE_URL): %w", err)
 	}
 	return print.Ledger(e.Stdout, &s, c.Format == "json")
+}
+
+// printPlatforms prints whether METERED agrees with what platforms count.
+func (c *Status) printPlatforms(e *shell.Env, b *bus.Bus) error {
+	through, err := metered.Through(e.Ctx, b, c.Foundation)
+	if err != nil {
+		return err
+	}
+	of := make([]answer.FoundationState, len(through))
+	for i := range through {
+		of[i].Source, of[i].Foundation = through[i].Source, through[i].Foundation
+	}
+	all, err := shell.Comparisons(e.Ctx, b, of)
+	return errors.Join(err, print.Platforms(e.Stdout, all, c.Format == "json"))
 }
 
 // printRoom prints the streams without room.

@@ -38,18 +38,19 @@ type gapJSON struct {
 }
 
 type billJSON struct {
-	Lines       []Fields       `json:"lines"`
-	Totals      []totalJSON    `json:"totals"`
-	Running     int            `json:"running"`
-	Held        int            `json:"held"`
-	Unrated     int            `json:"unrated"`
-	Quarantined int            `json:"quarantined"`
-	Anomalies   map[string]int `json:"anomalies"`
-	Gaps        []gapJSON      `json:"gaps"`
-	Horizons    []horizonJSON  `json:"horizons"`
-	Final       []string       `json:"final"`
-	Preliminary []string       `json:"preliminary"`
-	Missing     []string       `json:"missing,omitempty"`
+	Lines       []Fields            `json:"lines"`
+	Totals      []totalJSON         `json:"totals"`
+	Running     int                 `json:"running"`
+	Held        int                 `json:"held"`
+	Unrated     int                 `json:"unrated"`
+	Quarantined int                 `json:"quarantined"`
+	Anomalies   map[string]int      `json:"anomalies"`
+	Gaps        []gapJSON           `json:"gaps"`
+	Horizons    []horizonJSON       `json:"horizons"`
+	Final       []string            `json:"final"`
+	Preliminary []string            `json:"preliminary"`
+	Missing     []string            `json:"missing,omitempty"`
+	Platforms   []ledger.Comparison `json:"platforms,omitempty"`
 }
 
 // BillJSON prints a bill as one JSON object with exact amounts, the newest month first; quarantined
@@ -61,6 +62,7 @@ func BillJSON(w io.Writer, bill *ledger.Bill, quarantined int) error {
 		Totals: []totalJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated,
 		Anomalies: bill.Anomalies, Final: append([]string{}, bill.Final...),
 		Preliminary: append([]string{}, bill.Preliminary...), Missing: bill.Missing,
+		Platforms: bill.Platforms,
 	}
 	p := newPaper(bill)
 	for i := range p.lines {

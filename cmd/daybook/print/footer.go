@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
 )
 
 // footer prints how complete a bill is, one line each: of its month and its tenant alone, where it
@@ -23,6 +24,7 @@ func (p *paper) footer(w io.Writer, quarantined int) {
 		say("%s %s: metered through %s, charged through %s", h.Source, h.Foundation, orNever(Time(h.Metered)),
 			orNever(Time(h.Billed)))
 	}
+	Comparisons(w, p.Platforms)
 	if len(p.Final) > 0 {
 		say("final: %s", someOf(p.Final))
 	}
@@ -55,6 +57,13 @@ func (p *paper) footer(w io.Writer, quarantined int) {
 		return
 	}
 	say("anomalies: %s; daybook anomalies list shows them", codes)
+}
+
+// Comparisons prints whether METERED agrees with what platforms count, one line each.
+func Comparisons(w io.Writer, all []ledger.Comparison) {
+	for i := range all {
+		Text(w, all[i].Source+" "+all[i].Foundation+": "+all[i].Text)
+	}
 }
 
 // mostNamed is how many things of a kind a sentence names.

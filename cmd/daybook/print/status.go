@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
 )
 
 // Status prints a block of lines for each collector; now is the end of every "ago".
@@ -37,6 +38,22 @@ func Foundations(w io.Writer, all []answer.FoundationState, asJSON bool) error {
 		}
 	}
 	return out.end()
+}
+
+// Platforms prints whether METERED agrees with what platforms count.
+func Platforms(w io.Writer, all []ledger.Comparison, asJSON bool) error {
+	if !asJSON {
+		Comparisons(w, all)
+		return nil
+	}
+	for i := range all {
+		if err := JSON(w, struct {
+			Platform *ledger.Comparison `json:"platform"`
+		}{&all[i]}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // statusRows are the lines of one collector, a name and a value each.

@@ -53,13 +53,15 @@ func (a *Answers) Tenant(ctx context.Context, given, foundation string) (guid st
 	return given, nil
 }
 
-// Call puts the names of its tenants on a bill, as they are now.
+// Call puts the names of its tenants on a bill, as they are now, and the comparisons of its
+// foundations.
 func Call(ctx context.Context, b *bus.Bus, bill *ledger.Bill) error {
 	a, err := Answer(ctx, b)
-	if err == nil {
-		a.Call(bill)
+	if err != nil {
+		return err
 	}
-	return err
+	a.Call(bill)
+	return Compare(ctx, b, bill)
 }
 
 // Call puts the names of its tenants on a bill, where they are known.

@@ -49,23 +49,25 @@ func (f *Reads) Copy(e *Env, path string, question any, w io.Writer) (http.Heade
 }
 
 // Statements are the statements of an answer of the API of the flags.
-func (f *Reads) Statements(e *Env, question *answer.StatementsQuestion) ([]statement.Statement, error) {
-	x, err := Ask[answer.Statements](e, f, "statements", question)
+func (f *Reads) Statements(e *Env, question *answer.StatementsQuestion) (x *answer.Statements,
+	all []statement.Statement, err error,
+) {
+	x, err = Ask[answer.Statements](e, f, "statements", question)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	all := make([]statement.Statement, len(x.Statements))
+	all = make([]statement.Statement, len(x.Statements))
 	for i, text := range x.Statements {
 		if err := all[i].DecodeJSON(text); err != nil {
-			return nil, fmt.Errorf("a statement of the API: %w", err)
+			return nil, nil, fmt.Errorf("a statement of the API: %w", err)
 		}
 	}
-	return all, nil
+	return x, all, nil
 }
 
 // Statement is ledger.Statement by the API of the flags.
 func (f *Reads) Statement(e *Env, tenant, foundation, month string, number uint64) (*statement.Statement, error) {
-	all, err := f.Statements(e, &answer.StatementsQuestion{
+	_, all, err := f.Statements(e, &answer.StatementsQuestion{
 		Whose: answer.Whose{Foundation: foundation, Tenant: tenant}, Month: month, All: true,
 	})
 	if err != nil {

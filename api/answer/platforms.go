@@ -1,0 +1,76 @@
+package answer
+
+import (
+	"context"
+	"slices"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/reconcile"
+	"github.com/daybook-billing/daybook/reconcile/plans"
+)
+
+// PlatformState says whether METERED agrees with what the platform of a foundation counts.
+type PlatformState struct {
+	Source     string        `json:"source"`
+	Foundation string        `json:"foundation"`
+	At         string        `json:"at" format:"date-time" doc:"When the platform counted."`
+	Agrees     bool          `json:"agrees"`
+	Off        *PlatformSums `json:"off,omitempty" doc:"What the platform has more than METERED, where they differ; for those who may see the whole foundation."`
+}
+
+// PlatformSums count what runs in a foundation.
+type PlatformSums struct {
+	Instances int64 `json:"instances" doc:"Of apps."`
+	MemoryMB  int64 `json:"memory_mb" doc:"Of these and of tasks."`
+	Services  int64 `json:"services"`
+	Tasks     int64 `json:"tasks"`
+}
+
+// Platforms are the comparisons of some foundations that stand. The numbers of a difference count
+// resources of all tenants.
+func Platforms(ctx context.Context, b plans.Reader, usage *Scope, of []FoundationState) (all []PlatformState,
+	err error,
+) {
+	if len(of) == 0 {
+		return nil, nil
+	}
+	standing, err := plans.Standing(ctx, b)
+	for i := range standing {
+		c := &standing[i]
+		if !slices.ContainsFunc(of, func(f FoundationState) bool {
+			return f.Source == c.Source && f.Foundation == c.Foundation
+		}) {
+			continue
+		}
+		x := PlatformState{
+			Source: c.Source, Foundation: c.Foundation, At: events.FormatTime(c.At), Agrees: c.Agrees,
+		}
+		if !c.Agrees && usage.Has(c.Foundation, "") {
+			x.Off = (*PlatformSums)(&c.Off)
+		}
+		all = append(all, x)
+	}
+	return all, err
+}
+
+// Text says a comparison for a person.
+func (x *PlatformState) Text() string {
+	c := plans.Comparison{Agrees: x.Agrees}
+	if x.Off != nil {
+		c.Off = reconcile.Sums(*x.Off)
+	}
+	c.At, _ = events.ParseTimeOrDate(x.At) // an API writes it so
+	return c.Text()
+}
+
+// Comparisons are the forms of the ledger.
+func Comparisons(all []PlatformState) (out []ledger.Comparison) {
+	for i := range all {
+		x := &all[i]
+		out = append(out, ledger.Comparison{
+			Source: x.Source, Foundation: x.Foundation, At: x.At, Agrees: x.Agrees, Text: x.Text(),
+		})
+	}
+	return out
+}
