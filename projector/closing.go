@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/internal/forgotten"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -104,15 +105,17 @@ func (f *foundation) closeTo() {
 // fold folds the facts before a time.
 func (f *foundation) fold(before timeline.Moment) {
 	f.rules.Folded = before
-	f.closeFrozen(before)
+	over := f.closeFrozen(before)
 	for _, e := range f.entries {
-		over := e.Close()
-		if f.list(e); over {
+		ended := e.Close()
+		if f.list(e); ended {
 			f.forget(e)
+			over = append(over, forgotten.KeyOf(e.key.kind, e.key.resource))
 		} else {
 			f.prune(e, e.Final())
 		}
 	}
+	f.forgotten.Add(over)
 	f.pruneCuts()
 	f.platform.Close()
 	for _, e := range f.entries {

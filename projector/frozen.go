@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/internal/forgotten"
 	"github.com/daybook-billing/daybook/projector/internal/records"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
@@ -193,9 +194,9 @@ func (f *foundation) thawed() []*entry {
 
 // closeFrozen closes months of frozen timelines, before the others: the ones that ended before are
 // forgotten, the ones that go on are frozen anew, and where a timeline needs more it is thawed.
-func (f *foundation) closeFrozen(closed timeline.Moment) {
+func (f *foundation) closeFrozen(closed timeline.Moment) (over []forgotten.Key) {
 	if f.frozen.records.Len() == 0 {
-		return
+		return nil
 	}
 	all := f.thawed()
 	f.frozen = newFrozen()
@@ -204,6 +205,7 @@ func (f *foundation) closeFrozen(closed timeline.Moment) {
 		switch {
 		case ok && t.EndsBefore(closed) && !f.platform.Doubts():
 			f.unsubject(e.sub)
+			over = append(over, forgotten.KeyOf(e.key.kind, e.key.resource))
 		default:
 			f.entries[e.key] = e
 			if ok && !t.StartsBefore(closed) && !f.platform.Doubts() {
@@ -211,4 +213,5 @@ func (f *foundation) closeFrozen(closed timeline.Moment) {
 			}
 		}
 	}
+	return over
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/internal/forgotten"
 	"github.com/daybook-billing/daybook/projector/internal/rederive"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
@@ -17,7 +18,8 @@ import (
 func (m *Meter) NeedsPast(u *events.Usage, sequence uint64) bool {
 	f, presumes := m.foundation(u.Source, u.Foundation), platforms[u.Source].presumes
 	if f.rules.Folded == timeline.MinMoment || presumes != nil && u.AfterSequence == 0 &&
-		(!presumes(u) || f.peek(entryKey{u.Kind, u.Resource}) != nil) {
+		(!presumes(u) || f.peek(entryKey{u.Kind, u.Resource}) != nil ||
+			!f.forgotten.May(forgotten.KeyOf(u.Kind, u.Resource))) {
 		return false
 	}
 	e := f.observe(u, sequence)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/internal/forgotten"
 	"github.com/daybook-billing/daybook/projector/internal/rederive"
 	"github.com/daybook-billing/daybook/projector/internal/tally"
 	"github.com/daybook-billing/daybook/projector/months"
@@ -47,6 +48,7 @@ type foundation struct {
 	entries    map[entryKey]*entry
 	expiring   map[subjectKey]*subject // with a listed timeline that Expires
 	frozen     *frozen                 // timelines beside entries
+	forgotten  forgotten.Resources     // without a timeline any more
 	cuts       []cutDone               // by time, back to the oldest published span
 	held       int                     // holds of all timelines
 	labels     *timeline.Sharing[spanLabels]

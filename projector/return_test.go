@@ -101,7 +101,7 @@ var _ = Describe("A resource that comes back after its months are folded", func(
 	})
 	It("that nothing was heard of before its gap was closed is held from the gap on", func() {
 		b := begin(closing()).tell(app("STARTED", "05-11 00:00", process("Q"), unchanged))
-		Expect(b.again).To(HaveKey("Q"))
+		Expect(b.again).To(BeEmpty(), "nothing of it was forgotten")
 		Expect(b.held()).To(Equal([]string{"Q 08:00-05-11 00:00 1x1024 gap"}))
 		Expect(b.running()).To(Equal([]string{"Q 05-11 00:00- 1x1024 inferred_start"}))
 	})

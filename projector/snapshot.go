@@ -17,7 +17,7 @@ import (
 // This file packs and unpacks the state of a meter; platforms and timelines do so with their own.
 
 // snapshotForm begins every snapshot: a snapshot of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 14\n"
+const snapshotForm = "daybook projector snapshot 15\n"
 
 var errDamaged = errors.New("the projector's snapshot is damaged")
 
@@ -52,6 +52,7 @@ func (f *foundation) pack(p *timeline.Packer) {
 		p.Bool(f.collectors[name].retired)
 	}
 	f.platform.Pack(p)
+	f.forgotten.Pack(p)
 	f.packCuts(p)
 	entries := append(slices.Collect(maps.Values(f.entries)), f.thawed()...)
 	slices.SortFunc(entries, func(a, b *entry) int {
@@ -111,6 +112,7 @@ func (m *Meter) unpack(r *timeline.Reader) error {
 		f.collectors[r.Text()] = collectorHorizon{at: r.Moment(), settled: r.Moment(), retired: r.Bool()}
 	}
 	f.platform.Unpack(r)
+	f.forgotten.Unpack(r)
 	f.unpackCuts(r)
 	for range r.Length() {
 		if r.Failed() {

@@ -89,7 +89,8 @@ var purePackages = []string{
 	"events", "ledger/anomalies", "pricer/catalogue", "pricer/forecast", "pricer/formula", "pricer/posted",
 	"pricer/rating", "pricer/statements", "pricer/whatif", "projector/timeline", "projector/months",
 	"projector/cf", "projector/cf/order", "projector/cf/reasons", "projector/cf/words", "projector/trove",
-	"projector/internal/records", "projector/internal/rederive", "projector/internal/tally",
+	"projector/internal/forgotten", "projector/internal/records", "projector/internal/rederive",
+	"projector/internal/tally",
 	"reconcile/architect", "reconcile/foreman", "reconcile/inspector/exists",
 }
 
