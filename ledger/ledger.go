@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -283,7 +284,8 @@ func (s *Sum) Add(o *Sum) {
 // Saver is a Ledger with a state of bytes to save, its positions included.
 type Saver interface {
 	Ledger
-	Snapshot(ctx context.Context) ([]byte, error)
+	// Snapshot writes the state as it is made, so that it never stands in memory as a whole.
+	Snapshot(ctx context.Context, to io.Writer) error
 	// Erase puts guids in the places of erased names in the state.
 	Erase(e *names.Erasures)
 	// Restore replaces the state by a snapshot, in one step; nil is the empty state. It fails for a

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -21,7 +22,7 @@ import (
 const Bucket = "daybook-ledger"
 
 // snapshotFormat changes with the form of snapshots and of a Saver's states.
-const snapshotFormat = 7
+const snapshotFormat = 8
 
 // errSnapshot: a snapshot is damaged, or is not one of these streams.
 var errSnapshot = errors.New("not a usable snapshot")
@@ -36,11 +37,11 @@ type Snapshots interface {
 	DeleteObject(ctx context.Context, bucket, name string) error
 }
 
-// saved is a snapshot, as a gob.
+// saved is a snapshot: a gob of it, and the state of the Saver behind that.
 type saved struct {
 	Format int
 	Marks  [streams]mark
-	State  []byte // of the Saver
+	state  []byte
 }
 
 // load makes the ledger that of the newest usable snapshot, and returns how far it has read the
@@ -57,7 +58,7 @@ func load(ctx context.Context, b Snapshots, to Saver) (marks [streams]mark, name
 			err = s.usable(ctx, b)
 		}
 		if err == nil {
-			err = to.Restore(ctx, s.State)
+			err = to.Restore(ctx, s.state)
 		}
 		if err == nil {
 			return s.Marks, name, nil
@@ -79,14 +80,17 @@ func read(ctx context.Context, b Snapshots, name string) (*saved, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
-	defer reader.Close() //nolint:errcheck // it reads memory
-	s := &saved{}
-	if err := gob.NewDecoder(reader).Decode(s); err != nil {
+	defer reader.Close()                             //nolint:errcheck // it reads memory
+	s, buffered := &saved{}, bufio.NewReader(reader) // gob reads no further than it must
+	if err := gob.NewDecoder(buffered).Decode(s); err != nil {
 		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
 	if s.Format != snapshotFormat {
 		return nil, fmt.Errorf("%w: it has format %d, and this version reads format %d", errSnapshot, s.Format,
 			snapshotFormat)
+	}
+	if s.state, err = io.ReadAll(buffered); err != nil {
+		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
 	return s, nil
 }
@@ -135,12 +139,11 @@ func save(ctx context.Context, b Snapshots, from Saver, marks [streams]mark) err
 		return err
 	}
 	from.Erase(erasures)
-	state, err := from.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
 	object, err := snapshot.Seal(func(w io.Writer) error {
-		return gob.NewEncoder(w).Encode(&saved{snapshotFormat, marks, state})
+		if err := gob.NewEncoder(w).Encode(&saved{Format: snapshotFormat, Marks: marks}); err != nil {
+			return err
+		}
+		return from.Snapshot(ctx, w)
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package memory
 import (
 	"encoding/binary"
 	"errors"
+	"io"
 	"math"
 	"time"
 
@@ -16,19 +17,44 @@ var errDamaged = errors.New("the ledger's snapshot is damaged")
 // writer writes a snapshot: numbers as uvarint, texts with their length in front, and a text that
 // was written before as its number.
 type writer struct {
-	b     []byte
-	known map[string]uint64 // numbers of the texts so far, from 1
+	to     io.Writer
+	b      []byte            // not written yet
+	known  map[string]uint64 // numbers of the texts so far, from 1
+	failed error             // the first error of to
 }
 
-func newWriter(size int) *writer { return &writer{make([]byte, 0, size), map[string]uint64{}} }
+// flushBytes are written together.
+const flushBytes = 64 << 10
 
-func (w *writer) number(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
+func newWriter(to io.Writer) *writer {
+	return &writer{to: to, b: make([]byte, 0, 2*flushBytes), known: map[string]uint64{}}
+}
+
+// flush writes what is not written yet.
+func (w *writer) flush() error {
+	if w.failed == nil {
+		_, w.failed = w.to.Write(w.b)
+	}
+	w.b = w.b[:0]
+	return w.failed
+}
+
+func (w *writer) number(n uint64) {
+	if len(w.b) >= flushBytes {
+		_ = w.flush() // it is told again at the end
+	}
+	w.b = binary.AppendUvarint(w.b, n)
+}
 
 func (w *writer) length(n int) { w.number(uint64(n)) } //nolint:gosec // a length
 
 func (w *writer) bytes(b []byte) {
 	w.length(len(b))
-	w.b = append(w.b, b...)
+	if len(b) < flushBytes {
+		w.b = append(w.b, b...)
+	} else if w.flush() == nil {
+		_, w.failed = w.to.Write(b)
+	}
 }
 
 // text writes a text that is likely to come again.

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"cmp"
 	"io"
 	"maps"
@@ -27,7 +28,7 @@ const openMonths = 2
 
 // month is the sums of the entries posted to a month: the packed ones, and those since.
 type month struct {
-	packed []byte // as pack writes them; nil for none
+	packed []byte // of pack; nil for none
 	sums
 }
 
@@ -209,13 +210,21 @@ func unpack(packed []byte) (*sums, error) {
 	return &s, nil
 }
 
-// pack writes all sums of the month, in order of the resources.
+// pack packs all sums of the month.
 func (m *month) pack() ([]byte, error) {
 	s, err := m.whole()
 	if err != nil {
 		return nil, err
 	}
-	w := newWriter(1 << 16)
+	return snapshot.Seal(func(to io.Writer) error {
+		w := newWriter(to)
+		s.write(w)
+		return w.flush()
+	})
+}
+
+// write writes the sums in order of the resources.
+func (s *sums) write(w *writer) {
 	w.length(len(s.list))
 	for _, c := range s.list {
 		w.text(c.plan)
@@ -252,15 +261,10 @@ func (m *month) pack() ([]byte, error) {
 			w.decimal(c.vat.Decimal())
 		}
 	}
-	return snapshot.Seal(func(to io.Writer) error {
-		_, err := to.Write(w.b)
-		return err
-	})
 }
 
 // write writes all months, the packed ones as they are.
 func (d *days) write(w *writer) error {
-	d.settle()
 	w.length(len(d.months))
 	for _, n := range slices.Sorted(maps.Keys(d.months)) {
 		m := d.months[n]
@@ -281,7 +285,7 @@ func (d *days) write(w *writer) error {
 func (d *days) read(r *reader) {
 	for range r.length() {
 		n := int32(r.small()) //nolint:gosec // 31 bits
-		d.months[n] = &month{packed: r.bytes(), sums: newSums()}
+		d.months[n] = &month{packed: bytes.Clone(r.bytes()), sums: newSums()}
 		d.newest = max(d.newest, n)
 	}
 }

@@ -29,7 +29,6 @@ type Ledger struct {
 	running   map[string]*subject
 	complete  ledger.Completeness
 	anomalies *anomalies.Standing
-	size      int // bytes of the last snapshot
 }
 
 type lineKey struct{ period, of, tenant, kind, plan, component, unit, currency string }

@@ -1,8 +1,11 @@
 package memory_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,9 +70,9 @@ func TestErasedNames(t *testing.T) {
 	}})
 	Expect(err).NotTo(HaveOccurred())
 	l.Erase(erasures)
-	snapshot, err := l.Snapshot(ctx)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(string(snapshot)).To(And(Not(ContainSubstring("shop-eu")), Not(ContainSubstring("dev-eu")),
+	var snapshot strings.Builder
+	Expect(l.Snapshot(ctx, &snapshot)).To(Succeed())
+	Expect(snapshot.String()).To(And(Not(ContainSubstring("shop-eu")), Not(ContainSubstring("dev-eu")),
 		ContainSubstring("shop-us"), ContainSubstring("dev-us")))
 }
 
@@ -152,7 +155,7 @@ func batch(t *rapid.T, at *ledger.Positions) ledger.Batch {
 }
 
 // everything is all that a ledger can be asked.
-func everything(t *rapid.T, l *memory.Ledger) []any {
+func everything(t interface{ Fatal(args ...any) }, l *memory.Ledger) []any {
 	ctx := context.Background()
 	var all []any
 	add := func(answer any, err error) {
@@ -219,10 +222,11 @@ func TestSnapshotAnywhere(t *testing.T) {
 				}
 			}
 			if rapid.Bool().Draw(t, "restart") {
-				snapshot, err := restored.Snapshot(ctx)
-				if err != nil {
+				var made bytes.Buffer
+				if err := restored.Snapshot(ctx, &made); err != nil {
 					t.Fatal(err)
 				}
+				snapshot := made.Bytes()
 				restored = memory.New()
 				if err := restored.Restore(ctx, snapshot); err != nil {
 					t.Fatal(err)
@@ -246,4 +250,52 @@ func TestSnapshotAnywhere(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// full takes some bytes, and then no more.
+type full struct{ room int }
+
+var errFull = errors.New("no room")
+
+func (f *full) Write(b []byte) (int, error) {
+	if f.room -= len(b); f.room < 0 {
+		return 0, errFull
+	}
+	return len(b), nil
+}
+
+// A snapshot is written in parts, of packed months, too, and comes back whole; where one of them
+// cannot be written it fails.
+func TestLargeSnapshot(t *testing.T) {
+	ctx := context.Background()
+	whole := memory.New()
+	b := ledger.Batch{Positions: ledger.Positions{Metered: 1, Billing: 1}}
+	for month := range 4 {
+		begin := time.Date(2026, 1+time.Month(month), 1, 0, 0, 0, 0, time.UTC)
+		for n := range 4000 {
+			b.Charges = append(b.Charges, ledger.Charge{Source: "cf", Foundation: "eu", Charge: events.Charge{
+				Period: begin.Format(events.MonthForm), Tenant: "o", App: events.ID("app", fmt.Sprint(n)), Kind: "app",
+				Resource: events.ID("process", fmt.Sprint(n, month)), Start: begin,
+				Amount: events.NewDecimal(int64(n), -2),
+			}})
+		}
+	}
+	if err := whole.Post(ctx, b); err != nil {
+		t.Fatal(err)
+	}
+	var made bytes.Buffer
+	restored := memory.New()
+	if err := errors.Join(whole.Snapshot(ctx, &made), restored.Restore(ctx, made.Bytes())); err != nil {
+		t.Fatal(err)
+	}
+	opaque := cmp.Comparer(func(a, b events.Decimal) bool { return a.Cmp(b) == 0 })
+	if diff := cmp.Diff(everything(t, whole), everything(t, restored), opaque,
+		cmp.AllowUnexported(events.Count{})); diff != "" {
+		t.Fatal(diff)
+	}
+	for _, room := range []int{0, made.Len() / 2, made.Len() - 1} {
+		if err := whole.Snapshot(ctx, &full{room}); !errors.Is(err, errFull) {
+			t.Errorf("with room for %d of %d bytes: %v", room, made.Len(), err)
+		}
+	}
 }

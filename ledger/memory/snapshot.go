@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"io"
 	"maps"
 	"slices"
 
@@ -29,10 +30,13 @@ func (l *Ledger) Erase(e *names.Erasures) {
 }
 
 // Snapshot implements ledger.Saver.
-func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
-	l.mu.Lock() // the sums by day may be packed
-	defer l.mu.Unlock()
-	w := newWriter(l.size + l.size/8)
+func (l *Ledger) Snapshot(_ context.Context, to io.Writer) error {
+	l.mu.Lock()
+	l.days.settle()
+	l.mu.Unlock()
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	w := newWriter(to)
 	w.number(snapshotFormat)
 	w.number(l.positions.Metered)
 	w.number(l.positions.Billing)
@@ -72,10 +76,9 @@ func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
 	}
 	l.writeCompleteness(w)
 	if err := l.days.write(w); err != nil {
-		return nil, err
+		return err
 	}
-	l.size = len(w.b)
-	return w.b, nil
+	return w.flush()
 }
 
 // writeCompleteness writes what a bill says beside its lines.
