@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -35,6 +36,7 @@ type Totals struct {
 type Total struct {
 	Of       map[string]string `json:"of" doc:"What the sum is divided by, with its values; empty where charges have none."`
 	Tenant   string            `json:"tenant_name,omitempty" doc:"Name of the tenant, where it has one."`
+	Space    string            `json:"space_name,omitempty" doc:"Name of the space, where it has one."`
 	Currency string            `json:"currency"`
 	Charges  int               `json:"charges" doc:"Entries in the sum, reversals included."`
 	Quantity string            `json:"quantity,omitempty" doc:"A decimal, where all have one unit."`
@@ -118,6 +120,7 @@ func (a *Answers) Totals(ctx context.Context, asker *Asker, x *TotalsQuestion) (
 	for i := range out.Totals {
 		t := &out.Totals[i]
 		t.Tenant = all.TenantName(t.Of[string(ledger.ByTenant)])
+		t.Space = all.SpaceName(cmp.Or(t.Of[string(ledger.ByTenant)], x.Tenant), t.Of[string(ledger.BySpace)])
 	}
 	if out.By == nil {
 		out.By = []string{}

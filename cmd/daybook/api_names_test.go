@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"net/http"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -14,17 +14,20 @@ import (
 	"github.com/daybook-billing/daybook/internal/names"
 )
 
+// named gives the demo's tenants and spaces their names.
+func (s *site) named(ctx context.Context) {
+	GinkgoHelper()
+	for _, t := range demo.Tenants() {
+		_, err := names.Record(ctx, s.bus, t.Source, t.Foundation, t.Names(), false)
+		Expect(err).NotTo(HaveOccurred())
+	}
+}
+
 var _ = Describe("Names in the API", Ordered, func() {
 	var a *asked
 	BeforeAll(func(ctx SpecContext) {
 		s := demonstrated(ctx)
-		observed := map[names.Key]names.Observation{}
-		for guid, name := range map[string]string{demo.Retail: "retail", demo.Logistics: "logistics"} {
-			tenant := names.Tenant{Source: events.SourceCF, Foundation: "demo", GUID: guid}
-			observed[names.Key{Tenant: tenant}] = names.Observation{Name: name, Seen: time.Unix(1, 0).UTC()}
-		}
-		_, err := names.Record(ctx, s.bus, events.SourceCF, "demo", observed, false)
-		Expect(err).NotTo(HaveOccurred())
+		s.named(ctx)
 		a = s.ask(ctx)
 	})
 	BeforeEach(func() { a.asker = everything() })
@@ -40,6 +43,19 @@ var _ = Describe("Names in the API", Ordered, func() {
 		var running answers.Running
 		a.get(&running, "running", "tenant", demo.Retail)
 		Expect(running.Running[0].TenantName).To(Equal("retail"))
+	})
+
+	It("stand beside the guids of spaces", func() {
+		for _, by := range [][]string{{"by", "tenant,space"}, {"by", "space", "tenant", demo.Retail}} {
+			var all answers.Totals
+			a.get(&all, "totals", append(by, "month", "2026-10")...)
+			named := map[string]string{}
+			for _, t := range all.Totals {
+				named[t.Of["space"]] = t.Space
+			}
+			Expect(named).To(And(HaveKeyWithValue("4e7a1100-0000-4000-8000-0000000000a1", "production"),
+				HaveKeyWithValue("4e7a1100-0000-4000-8000-0000000000a2", "dev")))
+		}
 	})
 
 	It("are taken for guids, and near ones are told to those who see everybody", func() {

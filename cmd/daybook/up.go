@@ -182,15 +182,13 @@ func (c *upCmd) jobs(stdin io.Reader) (jobs []job) {
 	return jobs
 }
 
-// nameTenants takes the names of the demo's tenants into the directory: it has no platform to ask.
+// nameTenants takes the names of the demo into the directory: it has no platform to ask.
 func (c *upCmd) nameTenants(ctx context.Context, b names.Bus) error {
 	if !c.Demo {
 		return nil
 	}
 	for _, t := range demo.Tenants() {
-		key := names.Key{Tenant: names.Tenant{Source: t.Source, Foundation: t.Foundation, GUID: t.GUID}}
-		seen := map[names.Key]names.Observation{key: {Name: t.Name, Born: t.Since, Seen: t.Since}}
-		if _, err := names.Record(ctx, b, t.Source, t.Foundation, seen, false); err != nil {
+		if _, err := names.Record(ctx, b, t.Source, t.Foundation, t.Names(), false); err != nil {
 			return err
 		}
 	}

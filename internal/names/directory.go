@@ -1,6 +1,7 @@
 package names
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -153,6 +154,27 @@ func (d *Directory) TenantName(guid string) (name string) {
 			return ""
 		}
 		name = own
+	}
+	return name
+}
+
+// SpaceName is Name of a space in answers without a foundation. It is empty where foundations have
+// several names for the guid.
+func (d *Directory) SpaceName(tenant, space string) (name string) {
+	if d == nil || space == "" {
+		return ""
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.erasures.HasGUID(tenant) {
+		return ""
+	}
+	for _, t := range d.tenants[tenant] {
+		own := d.names[Key{Tenant: t, Space: space}].name
+		if name != "" && own != "" && own != name {
+			return ""
+		}
+		name = cmp.Or(own, name)
 	}
 	return name
 }

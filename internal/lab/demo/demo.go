@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/names"
 )
 
 //go:generate go run ./gen -o .
@@ -47,15 +48,36 @@ const (
 // Tenant is a tenant with its name, which a platform's directory has.
 type Tenant struct {
 	Source, Foundation, GUID, Name string
+	Spaces                         map[string]string // names by guid
 	Since                          time.Time
+}
+
+// Names are the observations of the tenant's name, and of its spaces' names.
+func (t *Tenant) Names() map[names.Key]names.Observation {
+	own := names.Tenant{Source: t.Source, Foundation: t.Foundation, GUID: t.GUID}
+	seen := map[names.Key]names.Observation{{Tenant: own}: {Name: t.Name, Born: t.Since, Seen: t.Since}}
+	for guid, name := range t.Spaces {
+		seen[names.Key{Tenant: own, Space: guid}] = names.Observation{Name: name, Born: t.Since, Seen: t.Since}
+	}
+	return seen
 }
 
 // Tenants returns the tenants with a name.
 func Tenants() []Tenant {
 	since := time.Date(2026, 1, 12, 9, 0, 0, 0, time.UTC)
 	return []Tenant{
-		{Source: events.SourceCF, Foundation: foundation, GUID: Retail, Name: "retail", Since: since},
-		{Source: events.SourceCF, Foundation: foundation, GUID: Logistics, Name: "logistics", Since: since},
+		{
+			Source: events.SourceCF, Foundation: foundation, GUID: Retail, Name: "retail", Since: since,
+			Spaces: map[string]string{
+				"4e7a1100-0000-4000-8000-0000000000a1": "production", "4e7a1100-0000-4000-8000-0000000000a2": "dev",
+			},
+		},
+		{
+			Source: events.SourceCF, Foundation: foundation, GUID: Logistics, Name: "logistics", Since: since,
+			Spaces: map[string]string{
+				"10915700-0000-4000-8000-0000000000a1": "production", "10915700-0000-4000-8000-0000000000a2": "sandbox",
+			},
+		},
 		{Source: events.SourceTrove, Foundation: databases, GUID: Bookshop, Name: "bookshop", Since: since},
 	}
 }
