@@ -38,6 +38,7 @@ type Explanation struct {
 	Charge      Charge   `json:"charge" doc:"Of a reversal: the charge that it takes back."`
 	Reversed    bool     `json:"reversed" doc:"It was taken back since."`
 	Reversal    *Charge  `json:"reversal,omitempty"`
+	Cause       *Cause   `json:"cause,omitempty" doc:"Of a correction: what was learned after the month was closed."`
 	Span        *Span    `json:"span,omitempty"`
 	Facts       []Fact   `json:"facts" doc:"The usage events behind the span."`
 	Version     Version  `json:"catalogue"`
@@ -249,6 +250,9 @@ func (a *Answers) explain(ctx context.Context, asker *Asker, p *trace.Priced) (*
 		working, differences := t.Again(m, p.Source, p.Foundation, p.Used(), &p.Charge.Charge)
 		out = NewExplanation(p.Erased(erasures), version, working, differences) // prices may ask for the names
 	})
+	if err == nil && p.Entry == events.EntryCorrection {
+		out.Cause, err = a.cause(ctx, m)
+	}
 	return out, err
 }
 
