@@ -43,14 +43,24 @@ type liveQuestion struct {
 	LastEventID string `header:"Last-Event-ID" json:"-" maxLength:"32" doc:"Id of the last event that you have: those behind it are sent first. Without it, new ones are."`
 }
 
-// live registers the stream of charges.
+// streams registers the live streams.
 func (s *Server) streams(api huma.API) {
-	op := operation(http.MethodGet, "live-charges", "/live/charges", "Charges as they are posted (server-sent events)")
+	following(s, api, "live-charges", "/live/charges", "Charges as they are posted (server-sent events)",
+		"An event for each entry: its id is its place, its data a Charge.", s.charges)
+	following(s, api, "live-positions", "/live/positions", "How far the ledger is posted, as it moves (server-sent events)",
+		"An event where it has come further: its data is a Position.", s.positions)
+}
+
+// following registers a live stream. begin returns its run, or why there is none.
+func following[I any](s *Server, api huma.API, id, path, summary, description string,
+	begin func(context.Context, *listening, *I) (run func(context.Context) error, err error),
+) {
+	op := operation(http.MethodGet, id, path, summary)
 	op.Responses = map[string]*huma.Response{"200": {
-		Description: "An event for each entry: its id is its place, its data a Charge.",
+		Description: description,
 		Content:     map[string]*huma.MediaType{eventStream: {Schema: &huma.Schema{Type: huma.TypeString}}},
 	}}
-	huma.Register(api, op, func(ctx context.Context, x *liveQuestion) (*huma.StreamResponse, error) {
+	huma.Register(api, op, func(ctx context.Context, x *I) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(out huma.Context) {
 			select {
 			case s.live.places <- struct{}{}:
@@ -59,60 +69,98 @@ func (s *Server) streams(api huma.API) {
 				s.refuse(api, out, op.OperationID, errStreams)
 				return
 			}
-			if err := s.follow(ctx, out, x); err != nil {
+			l, err := s.listen(out)
+			var run func(context.Context) error
+			if err == nil {
+				run, err = begin(ctx, l, x)
+			}
+			if err != nil {
 				s.refuse(api, out, op.OperationID, err)
+				return
+			}
+			out.SetHeader("Content-Type", eventStream)
+			out.SetStatus(http.StatusOK)
+			if err := l.while(ctx, run); err != nil {
+				s.log.Warn("a live stream ended", slog.Any("error", err))
 			}
 		}}, nil
 	})
 }
 
-// follow writes charges as they are posted. It returns the errors before anything was written.
-func (s *Server) follow(ctx context.Context, out huma.Context, x *liveQuestion) error {
+// listening is the client of a live stream.
+type listening struct {
+	asker    *answer.Asker
+	expires  time.Time // of its access; zero for never
+	w        http.ResponseWriter
+	deadline func(time.Time) error
+	check    func(context.Context) error // fails where it may see something else by now
+}
+
+// flush sends what is written.
+func (l *listening) flush() { _ = http.NewResponseController(l.w).Flush() } // a test's has none
+
+// while runs a stream until its access ends.
+func (l *listening) while(ctx context.Context, run func(context.Context) error) error {
+	if l.expires.IsZero() {
+		return run(ctx)
+	}
+	ctx, cancel := context.WithDeadline(ctx, l.expires)
+	defer cancel()
+	return run(ctx)
+}
+
+// listen finds the client again: until when its access is good.
+func (s *Server) listen(out huma.Context) (*listening, error) {
 	r, w := humago.Unwrap(out)
-	access, _, err := s.access(r) // again: until when it is good
+	access, _, err := s.access(r)
 	if err != nil {
-		return &answer.Problem{Kind: answer.Forbidden, Detail: "the token is good no longer"}
+		return nil, &answer.Problem{Kind: answer.Forbidden, Detail: "the token is good no longer"}
 	}
 	own := asker(&access)
-	stream := &live.Stream{
-		Bus: s.live.bus, Erase: s.answers.Erase, Every: s.cfg.CheckEvery, ReadTime: s.cfg.ReadTime,
-		Deadline: http.NewResponseController(w).SetWriteDeadline,
-		Check: func(ctx context.Context) error {
+	return &listening{
+		asker: own, expires: access.Expires, w: w, deadline: http.NewResponseController(w).SetWriteDeadline,
+		check: func(ctx context.Context) error {
 			now, _, err := s.access(r.WithContext(ctx))
 			if err == nil && !reflect.DeepEqual(asker(&now), own) {
 				err = errChanged
 			}
 			return err
 		},
+	}, nil
+}
+
+// charges are charges as they are posted.
+func (s *Server) charges(ctx context.Context, l *listening, x *liveQuestion) (func(context.Context) error, error) {
+	stream := &live.Stream{
+		Bus: s.live.bus, Erase: s.answers.Erase, Check: l.check, Every: s.cfg.CheckEvery, ReadTime: s.cfg.ReadTime,
+		Deadline: l.deadline,
 	}
-	if stream.Query, err = s.answers.Selected(own, &x.Whose, &x.What); err != nil {
-		return err
+	var err error
+	if stream.Query, err = s.answers.Selected(l.asker, &x.Whose, &x.What); err != nil {
+		return nil, err
 	}
 	end, err := s.live.bus.Stream(ctx, events.StreamBilling)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stream.After = ledger.Place{Sequence: end.Last, Index: math.MaxUint32}
 	if x.LastEventID != "" {
 		if stream.After, err = live.ParseID(x.LastEventID); err != nil {
-			return err
+			return nil, err
 		}
 		if stream.After.Sequence > end.Last {
-			return &answer.Problem{Kind: answer.Invalid, Detail: "Last-Event-ID is behind the end of BILLING"}
+			return nil, &answer.Problem{Kind: answer.Invalid, Detail: "Last-Event-ID is behind the end of BILLING"}
 		}
 	}
-	if !access.Expires.IsZero() {
-		limited, cancel := context.WithDeadline(ctx, access.Expires)
-		defer cancel()
-		ctx = limited
+	return func(ctx context.Context) error { return stream.Run(ctx, l.w, l.flush) }, nil
+}
+
+// positions are the positions of the ledger as it is posted.
+func (s *Server) positions(_ context.Context, l *listening, _ *struct{}) (func(context.Context) error, error) {
+	stream := &live.Positions{
+		Ask: s.answers.Position, Check: l.check, Every: s.cfg.CheckEvery, ReadTime: s.cfg.ReadTime, Deadline: l.deadline,
 	}
-	out.SetHeader("Content-Type", eventStream)
-	out.SetStatus(http.StatusOK)
-	flush := func() { _ = http.NewResponseController(w).Flush() } // a test's has none
-	if err := stream.Run(ctx, w, flush); err != nil {
-		s.log.Warn("a live stream ended", slog.Any("error", err))
-	}
-	return nil
+	return func(ctx context.Context) error { return stream.Run(ctx, l.w, l.flush) }, nil
 }
 
 // errChanged ends a stream whose asker may see something else by now.

@@ -1,8 +1,9 @@
-// Package live sends charges as they are posted, as server-sent events.
+// Package live sends charges as they are posted, and the positions of the ledger, as server-sent
+// events.
 //
-// An event is an entry of BILLING; its id is the entry's place, SEQUENCE-INDEX. A client that sends
-// the last id that it has (Last-Event-ID) gets what is behind it: nothing twice, and nothing is
-// left out.
+// An event of charges is an entry of BILLING; its id is the entry's place, SEQUENCE-INDEX. A client
+// that sends the last id that it has (Last-Event-ID) gets what is behind it: nothing twice, and
+// nothing is left out.
 //
 // A stream ends with the token of its asker, when Check fails, and when its client does not read
 // for WriteTime: nothing is buffered for a client but what a connection and a reader of the bus

@@ -126,6 +126,37 @@ var _ = Describe("Live charges", func() {
 		a.as(auth.Access{})
 		Expect(a.do(http.MethodGet, "/v1/live/charges", nil).Code).To(Equal(http.StatusNotFound))
 	})
+	It("have the ledger's position beside them, which moves when something is posted", func(ctx SpecContext) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v1/live/positions", nil)
+		Expect(err).NotTo(HaveOccurred())
+		response, err := http.DefaultClient.Do(r)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(response.Body.Close)
+		Expect(response.StatusCode).To(Equal(http.StatusOK))
+		lines := bufio.NewScanner(response.Body)
+		next := func() (at answers.Position) {
+			GinkgoHelper()
+			for lines.Scan() {
+				if value, is := strings.CutPrefix(lines.Text(), "data: "); is {
+					Expect(json.Unmarshal([]byte(value), &at)).To(Succeed())
+					return at
+				}
+			}
+			Fail("the stream ended")
+			return at
+		}
+		_, at := a.totals()
+		Expect(next()).To(Equal(at))
+		post(ctx, appFact("e2", "2026-05-10T11:00:00Z", "STOPPED"))
+		a.posted(ctx)
+		_, moved := a.totals()
+		Expect(moved.Billing).To(BeNumerically(">", at.Billing))
+		Eventually(next).Should(Equal(moved))
+		a.as(auth.Access{})
+		for lines.Scan() { // it ends where the access has changed
+			Expect(lines.Text()).NotTo(ContainSubstring("data"))
+		}
+	})
 	It("end with the token", func(ctx SpecContext) {
 		access := everything()
 		access.Expires = time.Now().Add(50 * time.Millisecond)

@@ -87,7 +87,8 @@ func asks() map[string]rights {
 		"charges": money, "charge": money, "corrections": money, "totals": money, "bill": money, "resource": money,
 		"statements": money, "running": usage, "holds": usage, "unrated": usage, "anomalies": usage, "event": usage,
 		"decide": acting, "months": member, "status": member, "catalogues": anybody, "catalogue": anybody,
-		"differences": anybody, "forecast": money, "export": money, "live-charges": money, "statement": global,
+		"differences": anybody, "forecast": money, "export": money, "live-charges": money,
+		"live-positions": anybody, "statement": global,
 		"statement-csv": global, "statement-bundle": global, "statement-line": global,
 		"price": anybody, "what-if": global,
 		"month-closing": global, "month-policies": member, "close-month": acting, "reopen-month": acting,
@@ -133,7 +134,7 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 
 	send := func(o *operation, values map[string]string, token string) *httptest.ResponseRecorder {
 		ctx := GinkgoT().Context()
-		if o.ID == "live-charges" { // it has no end of its own
+		if strings.HasPrefix(o.ID, "live-") { // it has no end of its own
 			limited, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 			defer cancel()
 			ctx = limited
