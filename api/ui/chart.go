@@ -62,12 +62,20 @@ func newChart(month, by string, t *answer.Totals, labels map[string]string) *cha
 		c.Days = append(c.Days, at.Format("2006-01-02"))
 	}
 	for _, name := range names {
-		c.Series = append(c.Series, series{Name: named(labels[name], name), Amounts: make([]string, len(c.Days))})
+		c.Series = append(c.Series, series{Name: labelOf(name, labels), Amounts: make([]string, len(c.Days))})
 	}
 	for i, day := range c.Days {
 		c.day(i, days[day], names)
 	}
 	return c
+}
+
+// labelOf is the label of a value, by names of guids.
+func labelOf(value string, names map[string]string) string {
+	if value == "" && names[value] == "" {
+		return "everything else"
+	}
+	return named(names[value], value)
 }
 
 // largest are the names of the series.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"html/template"
 	"net/url"
@@ -66,6 +67,65 @@ func signed(text, currency string) string {
 	return out
 }
 
+// ratePlaces are the places of the price of an hour.
+const ratePlaces = 4
+
+// rate is the price of an hour, with four places.
+func rate(exact, currency string) string {
+	value, err := events.ParseDecimal(exact)
+	if err != nil {
+		return exact
+	}
+	text := value.Round(ratePlaces).String()
+	if value.Sign() > 0 && !strings.ContainsAny(text, "123456789") {
+		return "<" + sign(currency) + "0.0001"
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	return signed(whole+"."+fraction+strings.Repeat("0", ratePlaces-len(fraction)), sign(currency))
+}
+
+// sumOf adds up decimals; those that are none count as 0.
+func sumOf(all ...string) string {
+	var sum events.Decimal
+	for _, text := range all {
+		if value, err := events.ParseDecimal(text); err == nil {
+			sum = sum.Add(value)
+		}
+	}
+	return sum.String()
+}
+
+// less is a less b; an empty one is 0.
+func less(a, b string) string {
+	x, errX := events.ParseDecimal(cmp.Or(a, "0"))
+	y, errY := events.ParseDecimal(cmp.Or(b, "0"))
+	if errX != nil || errY != nil {
+		return ""
+	}
+	return x.Sub(y).String()
+}
+
+// size is a decimal without its sign.
+func size(exact string) string { return strings.TrimPrefix(exact, "-") }
+
+// difference is a less b as money, with its sign.
+func difference(a, b, currency string) string {
+	text := amount(less(a, b), currency)
+	if compareAmounts(cmp.Or(a, "0"), cmp.Or(b, "0")) > 0 {
+		return "+" + text
+	}
+	return text
+}
+
+// percent is a rate in percent: 20 % for 0.2.
+func percent(exact string) string {
+	value, err := events.ParseDecimal(exact)
+	if err != nil {
+		return exact
+	}
+	return value.Mul(events.NewDecimal(100, 0)).String() + "\u00a0%"
+}
+
 // quantity is a decimal with at most three places.
 func quantity(exact string) string {
 	value, err := events.ParseDecimal(exact)
@@ -92,6 +152,38 @@ func moment(text string) template.HTML {
 	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `">` + at.UTC().Format(form) + `</time>`)
 }
 
+// between is a time from start to end, without the second date where that is the same.
+func between(start, end string) template.HTML {
+	from, errFrom := time.Parse(time.RFC3339Nano, start)
+	to, errTo := time.Parse(time.RFC3339Nano, end)
+	midnight := func(at time.Time) bool { return at.UTC().Truncate(24 * time.Hour).Equal(at) }
+	switch {
+	case errFrom != nil || errTo != nil:
+		return moment(start) + " – " + moment(end)
+	case midnight(from) && to.Equal(from.AddDate(0, 0, 1)):
+		return moment(start)
+	case from.UTC().Format(time.DateOnly) == to.UTC().Format(time.DateOnly):
+		form := "15:04:05"
+		if to.Second() == 0 {
+			form = "15:04"
+		}
+		//nolint:gosec // digits and signs only
+		return moment(start) + template.HTML(` – <time datetime="`+to.UTC().Format(time.RFC3339)+`">`+
+			to.UTC().Format(form)+`</time>`)
+	}
+	return moment(start) + " – " + moment(end)
+}
+
+// dayName is a day in words: 20 October.
+func dayName(text string) string {
+	for _, form := range []string{time.RFC3339Nano, time.DateOnly} {
+		if at, err := time.Parse(form, text); err == nil {
+			return at.UTC().Format("2 January")
+		}
+	}
+	return text
+}
+
 // monthName is a month in words: October 2026.
 func monthName(month string) string {
 	at, err := time.Parse(events.MonthForm, month)
@@ -101,10 +193,14 @@ func monthName(month string) string {
 	return at.Format("January 2006")
 }
 
-// short is the beginning of an id.
+// shortID is how much of an id is shown.
+const shortID = 8
+
+// short is the beginning of an id: a guid, or a project's of 32 hexadecimal digits.
 func short(id string) string {
-	if len(id) > 8 && strings.Count(id, "-") == 4 {
-		return id[:8]
+	hexadecimal := strings.Trim(id, "0123456789abcdef-") == ""
+	if hexadecimal && len(id) >= 32 {
+		return id[:shortID]
 	}
 	return id
 }
@@ -117,8 +213,8 @@ func named(name, id string) string {
 	return short(id)
 }
 
-// size is a footprint in a few words.
-func size(f answer.Footprint) string {
+// sizeOf is a footprint in a few words.
+func sizeOf(f answer.Footprint) string {
 	var words []string
 	count := func(n *uint32, unit string) {
 		if n != nil {
@@ -185,6 +281,14 @@ func pathOf(parts []string) string {
 		escaped[i] = url.PathEscape(parts[i])
 	}
 	return Root + strings.Join(escaped, "/")
+}
+
+// sentence has a capital letter at its start.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // counted is a number with its noun.

@@ -46,7 +46,7 @@ func (u *Pages) months(v *visit) (*view, error) {
 		Problem: v.FormValue("problem"),
 	}
 	x.list(all.Months)
-	return &view{file: "months", title: "Months", here: "months", json: q, data: x}, nil
+	return &view{file: "months", title: "Months", here: "months", json: q, live: positions(), data: x}, nil
 }
 
 // list takes the months, the newest first. The first open one of a foundation may be closed, the

@@ -9,6 +9,9 @@ import (
 
 // This file has the pages of operators. Others see what the API shows them.
 
+// positions moves a page when anything is posted.
+func positions() question { return ask("/live/positions") }
+
 // foundationsPage is how far everything has come.
 type foundationsPage struct {
 	answer.Status
@@ -20,7 +23,7 @@ func (u *Pages) foundations(v *visit) (*view, error) {
 	if err := u.get(v.Context(), v.who, q, &x.Status); err != nil {
 		return nil, err
 	}
-	return &view{file: "foundations", title: "Foundations", here: "operate", json: q, data: x}, nil
+	return &view{file: "foundations", title: "Foundations", here: "operate", json: q, live: positions(), data: x}, nil
 }
 
 // holdsPage is the usage that is held.
@@ -28,7 +31,8 @@ type holdsPage struct {
 	answer.Holds
 	Kind, Foundation, Tenant string
 	Guard                    string
-	May                      bool // the reader may decide
+	May                      bool              // the reader may decide
+	Names                    map[string]string // of tenants
 	Done, Problem            string
 }
 
@@ -43,7 +47,8 @@ func (u *Pages) holds(v *visit) (*view, error) {
 	if err := u.get(v.Context(), v.who, q, &x.Holds); err != nil {
 		return nil, err
 	}
-	return &view{file: "holds", title: "Holds", here: "holds", json: q, data: x}, nil
+	x.Names = u.tenantNames(v)
+	return &view{file: "holds", title: "Holds", here: "holds", json: q, live: positions(), data: x}, nil
 }
 
 // maxDecided is how many holds one form decides.
@@ -90,7 +95,10 @@ func (u *Pages) decide(v *visit) (*view, error) {
 }
 
 // unratedPage is the usage without a price.
-type unratedPage struct{ answer.UnratedParts }
+type unratedPage struct {
+	answer.UnratedParts
+	Names map[string]string // of tenants
+}
 
 // unrated shows usage without a price.
 func (u *Pages) unrated(v *visit) (*view, error) {
@@ -98,11 +106,15 @@ func (u *Pages) unrated(v *visit) (*view, error) {
 	if err := u.get(v.Context(), v.who, q, &x.UnratedParts); err != nil {
 		return nil, err
 	}
-	return &view{file: "unrated", title: "Without a price", here: "unrated", json: q, data: x}, nil
+	x.Names = u.tenantNames(v)
+	return &view{file: "unrated", title: "Without a price", here: "unrated", json: q, live: positions(), data: x}, nil
 }
 
 // anomaliesPage is the facts in conflict with others.
-type anomaliesPage struct{ answer.Anomalies }
+type anomaliesPage struct {
+	answer.Anomalies
+	Names map[string]string // of tenants
+}
 
 // anomalies shows facts in conflict with others.
 func (u *Pages) anomalies(v *visit) (*view, error) {
@@ -110,5 +122,6 @@ func (u *Pages) anomalies(v *visit) (*view, error) {
 	if err := u.get(v.Context(), v.who, q, &x.Anomalies); err != nil {
 		return nil, err
 	}
-	return &view{file: "anomalies", title: "Anomalies", here: "anomalies", json: q, data: x}, nil
+	x.Names = u.tenantNames(v)
+	return &view{file: "anomalies", title: "Anomalies", here: "anomalies", json: q, live: positions(), data: x}, nil
 }

@@ -31,13 +31,15 @@ type view struct {
 	here  string   // the entry of the navigation
 	json  question // the JSON of the same thing; none without a path
 	data  any
-	to    string // where the reader goes instead
-	part  string // a component alone, for a page that has the frame already; empty: the whole page
+	to    string   // where the reader goes instead
+	live  question // what moves the page while it is open; none without a path
+	part  string   // a component alone, for a page that has the frame already; empty: the whole page
 }
 
 // framed is a page with its frame, for a template.
 type framed struct {
 	Title, Here, JSON string
+	Live              string
 	Who               *Reader
 	Version           string
 	Now               time.Time
@@ -124,6 +126,9 @@ func (u *Pages) show(w http.ResponseWriter, status int, who *Reader, v *view) {
 	if v.json.path != "" {
 		f.JSON = v.json.link()
 	}
+	if v.live.path != "" {
+		f.Live = v.live.link()
+	}
 	var body bytes.Buffer
 	name, data := "frame", any(&f)
 	if v.part == "explanation" {
@@ -145,10 +150,17 @@ func (u *Pages) functions() template.FuncMap {
 		"asset":    func(name string) string { return u.names[name] },
 		"money":    amount,
 		"quantity": quantity,
+		"rate":     rate,
+		"change":   difference,
+		"percent":  percent,
+		"between":  between,
+		"day":      dayName,
+		"sentence": sentence,
+		"even":     func(n int) bool { return n%2 == 0 },
 		"moment":   moment,
 		"month":    monthName,
 		"named":    named,
-		"size":     size,
+		"size":     sizeOf,
 		"kind":     kindName,
 		"short":    short,
 		"time":     func(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) },

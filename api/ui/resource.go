@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strconv"
 
@@ -23,38 +24,147 @@ func tenantCrumbs(foundation, tenant, name, month string) crumbs {
 		"?month=" + month}}
 }
 
-// maxEntries is how many entries of a resource a page shows.
-const maxEntries = 1000
+// maxEntries is how many entries a page shows.
+const maxEntries = 200
 
-// resourcePage is an app, a process, a service instance or a database in a month.
-type resourcePage struct {
-	Crumbs   crumbs
-	Name, Of string
-	Month    string
+// entriesPage is the entries of a value in a month: of an app, a process, a service instance or a
+// database; of a plan, a space or a kind.
+type entriesPage struct {
+	Crumbs             crumbs
+	By, Of, Name       string
+	Month              string
+	Divided            string // what the sums are divided by
+	Sums               []entriesSum
+	More, First        string // addresses of the next page of entries, and of the first; empty for none
+	Export             string
+	Tenant, Foundation string
 	answer.Charges
 }
 
-// resource shows the charges of an app or a resource in a month. Each is explained where it is
-// opened.
+// dividedByResource is the division of sums by app and resource.
+const dividedByResource = "resource"
+
+// entriesSum is a row of the sums.
+type entriesSum struct {
+	Label, Of, Link string
+	answer.Total
+}
+
+// entriesPath is the address of the entries of a value.
+func entriesPath(tenant, by, of, month string) string {
+	if by == "app" || by == "resource" {
+		return tenant + "/resource/" + url.PathEscape(of) + "?by=" + by + "&month=" + url.QueryEscape(month)
+	}
+	return tenant + "/entries?by=" + by + "&of=" + url.QueryEscape(of) + "&month=" + url.QueryEscape(month)
+}
+
+// resource shows the entries of an app or a resource in a month.
 func (u *Pages) resource(v *visit) (*view, error) {
-	foundation, tenant := v.PathValue("foundation"), v.PathValue("tenant")
-	x := &resourcePage{Of: v.PathValue("resource"), Month: v.FormValue("month")}
 	by := "resource"
 	if v.FormValue("by") == "app" {
 		by = "app"
 	}
-	q := ask("/charges", "foundation", foundation, "tenant", tenant, "month", x.Month, by, x.Of, "limit",
-		strconv.Itoa(maxEntries))
+	return u.entriesOf(v, by, v.PathValue("resource"))
+}
+
+// entries shows the entries of a plan, a space or a kind in a month.
+func (u *Pages) entries(v *visit) (*view, error) {
+	by := v.FormValue("by")
+	if !slices.Contains([]string{"plan", "space", "kind"}, by) {
+		return nil, errNoPage
+	}
+	return u.entriesOf(v, by, v.FormValue("of"))
+}
+
+// entriesOf shows the entries of a value in a month. Each is explained where it is opened.
+func (u *Pages) entriesOf(v *visit, by, of string) (*view, error) {
+	x := &entriesPage{
+		By: by, Of: of, Month: v.FormValue("month"), Divided: dividedByResource, Tenant: v.PathValue("tenant"),
+		Foundation: v.PathValue("foundation"),
+	}
+	if by == "app" || by == "resource" {
+		x.Divided = "plan"
+	}
+	whose := []string{"foundation", x.Foundation, "tenant", x.Tenant, "month", x.Month, by, of}
+	q := ask("/charges", append(slices.Clone(whose), "limit", strconv.Itoa(maxEntries), "cursor",
+		v.FormValue("cursor"))...)
 	if err := u.get(v.Context(), v.who, q, &x.Charges); err != nil {
 		return nil, err
 	}
 	for i := range x.Charges.Charges {
-		if c := &x.Charges.Charges[i]; c.Name != "" && (by == "resource" || c.Kind != events.KindTask) {
+		c := &x.Charges.Charges[i]
+		if c.Name != "" && (by == "resource" || by == "app" && c.Kind != events.KindTask) {
 			x.Name = c.Name
 		}
 	}
-	x.Crumbs = tenantCrumbs(foundation, tenant, u.tenantName(v, foundation, tenant), x.Month)
-	return &view{file: "resource", title: named(x.Name, x.Of), here: "tenants", json: q, data: x}, nil
+	path := tenantPath(x.Foundation, x.Tenant)
+	if err := u.sums(v, x, path, whose); err != nil {
+		return nil, err
+	}
+	here := entriesPath(path, by, of, x.Month)
+	if x.Next != "" {
+		x.More = here + "&cursor=" + url.QueryEscape(x.Next)
+	}
+	if v.FormValue("cursor") != "" {
+		x.First = here
+	}
+	x.Export = ask("/export/charges", whose[:6]...).link()
+	x.Crumbs = tenantCrumbs(x.Foundation, x.Tenant, u.tenantName(v, x.Foundation, x.Tenant), x.Month)
+	live := ask("/live/charges", "foundation", x.Foundation, "tenant", x.Tenant)
+	if by != "plan" {
+		live.query.Set(by, of)
+	}
+	return &view{file: "entries", title: named(x.Name, x.Of), here: "tenants", json: q, live: live, data: x}, nil
+}
+
+// sums are those of the entries, on all their pages: by app and resource, or by plan and component.
+func (u *Pages) sums(v *visit, x *entriesPage, path string, whose []string) error {
+	var sums answer.Totals
+	by := "plan,component"
+	if x.Divided == dividedByResource {
+		by = "app,resource,space"
+	}
+	if err := u.get(v.Context(), v.who, ask("/totals", append(slices.Clone(whose), "by", by)...), &sums); err != nil {
+		return err
+	}
+	var names map[string]string
+	if x.Divided == dividedByResource {
+		names = u.resourceNames(v.Context(), v.who, x.Foundation, x.Tenant, x.Month)
+	}
+	switch x.By {
+	case "space":
+		x.Name = spaceNames(&sums)[x.Of]
+	case "kind":
+		x.Name = kindName(x.Of)
+	}
+	for i := range sums.Totals {
+		t := &sums.Totals[i]
+		sum := entriesSum{Total: *t, Label: t.Of["plan"] + ", " + t.Of["component"]}
+		if x.Divided == dividedByResource {
+			by := "app"
+			if sum.Of = t.Of[by]; sum.Of == "" {
+				by = "resource"
+				sum.Of = t.Of[by]
+			}
+			sum.Label, sum.Link = labelOf(sum.Of, names), entriesPath(path, by, sum.Of, x.Month)
+		}
+		x.add(&sum)
+	}
+	slices.SortStableFunc(x.Sums, func(a, b entriesSum) int { return compareAmounts(b.Amount, a.Amount) })
+	return nil
+}
+
+// add adds a sum; those of an app's processes, tasks and builds are one.
+func (x *entriesPage) add(of *entriesSum) {
+	at := slices.IndexFunc(x.Sums, func(s entriesSum) bool {
+		return of.Of != "" && s.Of == of.Of && s.Currency == of.Currency
+	})
+	if at < 0 {
+		x.Sums = append(x.Sums, *of)
+		return
+	}
+	s := &x.Sums[at]
+	s.Amount, s.VAT, s.Unit = sumOf(s.Amount, of.Amount), sumOf(s.VAT, of.VAT), ""
 }
 
 // chargePage is one entry with its causes.
@@ -72,7 +182,7 @@ func (u *Pages) charge(v *visit) (*view, error) {
 	}
 	c := &x.Charge
 	x.Crumbs = append(tenantCrumbs(c.Foundation, c.Tenant, u.tenantName(v, c.Foundation, c.Tenant), c.Month), crumb{
-		named(c.Name, c.Resource), tenantPath(c.Foundation, c.Tenant) + "/resource/" + c.Resource + "?month=" + c.Month,
+		named(c.Name, c.Resource), entriesPath(tenantPath(c.Foundation, c.Tenant), "resource", c.Resource, c.Month),
 	})
 	return &view{
 		file: "charge", title: "Charge " + short(c.ID), here: "tenants", json: q, data: x, part: v.FormValue("part"),
@@ -85,6 +195,7 @@ type runningPage struct {
 	Name   string
 	answer.Running
 	Rows []runningRow
+	Hour []answer.Total // of all, by currency
 }
 
 // runningRow is a running resource, with what its next hour costs.
@@ -108,16 +219,33 @@ func (u *Pages) running(v *visit) (*view, error) {
 	for i := range x.Running.Running {
 		run := &x.Running.Running[i]
 		row := runningRow{Run: *run}
-		row.Path = tenantPath(foundation, tenant) + "/resource/" + run.Resource + "?month=" + run.Start[:len("2006-01")]
+		row.Path = entriesPath(tenantPath(foundation, tenant), "resource", run.Resource, run.Since[:len("2006-01")])
 		price, err := hours.price(v, run)
 		if err != nil {
 			return nil, err
 		}
 		row.Hour, row.Unrated = price.Totals, len(price.Unrated) > 0
 		x.Rows = append(x.Rows, row)
+		x.Hour = added(x.Hour, price.Totals)
 	}
 	x.Crumbs = tenantCrumbs(foundation, tenant, x.Name, "")
-	return &view{file: "running", title: "Running", here: "tenants", json: q, data: x}, nil
+	return &view{
+		file: "running", title: "Running", here: "tenants", json: q, data: x,
+		live: ask("/live/charges", "foundation", foundation, "tenant", tenant),
+	}, nil
+}
+
+// added adds sums, by currency.
+func added(to, more []answer.Total) []answer.Total {
+	for i := range more {
+		at := slices.IndexFunc(to, func(t answer.Total) bool { return t.Currency == more[i].Currency })
+		if at < 0 {
+			to = append(to, answer.Total{Currency: more[i].Currency, Amount: more[i].Amount})
+			continue
+		}
+		to[at].Amount = sumOf(to[at].Amount, more[i].Amount)
+	}
+	return to
 }
 
 // hourKey is what a price depends on.
@@ -134,7 +262,7 @@ type hourPrices struct {
 
 // price is the price of an hour of a running resource, from where it is charged on.
 func (h *hourPrices) price(v *visit, run *answer.Run) (*answer.Price, error) {
-	key := hourKey{run.Foundation, run.Tenant, run.Kind, run.Start, size(run.Footprint)}
+	key := hourKey{run.Foundation, run.Tenant, run.Kind, run.Start, sizeOf(run.Footprint)}
 	if known := h.of[key]; known != nil {
 		return known, nil
 	}
@@ -159,6 +287,19 @@ func (u *Pages) tenantName(v *visit, foundation, tenant string) string {
 		return ""
 	}
 	return t.Totals[0].Tenant
+}
+
+// tenantNames are the names of the reader's tenants, by guid.
+func (u *Pages) tenantNames(v *visit) map[string]string {
+	names := map[string]string{}
+	var t answer.Totals
+	if v.who.nobody() || u.get(v.Context(), v.who, ask("/totals", "by", "tenant"), &t) != nil {
+		return names
+	}
+	for i := range t.Totals {
+		names[t.Totals[i].Of["tenant"]] = t.Totals[i].Tenant
+	}
+	return names
 }
 
 // resourceNames are the names of a tenant's apps and resources, by guid: of what runs, and of the

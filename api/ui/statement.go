@@ -14,12 +14,18 @@ import (
 type statementsPage struct {
 	Crumbs     crumbs
 	Name       string
-	Statements []statement.Statement
+	Statements []statementRow
 }
 
-// statementPath is the address of a statement below a root: that of the pages, or /v1.
-func statementPath(root string, s *statement.Statement) string {
-	return root + "statements/" + url.PathEscape(s.Source) + "/" + url.PathEscape(s.Foundation) + "/" +
+// statementRow is a statement with the addresses of its files.
+type statementRow struct {
+	*statement.Statement
+	Files string
+}
+
+// filesPath is the address of a statement in the API.
+func filesPath(s *statement.Statement) string {
+	return "/v1/statements/" + url.PathEscape(s.Source) + "/" + url.PathEscape(s.Foundation) + "/" +
 		strconv.FormatUint(s.Number, 10)
 }
 
@@ -37,11 +43,13 @@ func (u *Pages) statements(v *visit) (*view, error) {
 		if err != nil {
 			return nil, err
 		}
-		x.Statements = append(x.Statements, *s)
+		x.Statements = append(x.Statements, statementRow{s, filesPath(s)})
 	}
 	slices.Reverse(x.Statements)
 	x.Crumbs = tenantCrumbs(foundation, tenant, x.Name, "")
-	return &view{file: "statements", title: "Statements", here: "tenants", json: q, data: x}, nil
+	return &view{
+		file: "statements", title: "Statements", here: "tenants", json: q, live: positions(), data: x,
+	}, nil
 }
 
 func statementOf(text json.RawMessage) (*statement.Statement, error) {
@@ -54,7 +62,7 @@ type statementPage struct {
 	Crumbs crumbs
 	Name   string
 	*statement.Statement
-	CSV, Bundle string
+	JSON, CSV, Bundle string
 }
 
 // statement shows a statement or a credit note by its number. Its print is the paper.
@@ -70,7 +78,7 @@ func (u *Pages) statement(v *visit) (*view, error) {
 	}
 	x := &statementPage{
 		Statement: s, Name: u.tenantName(v, s.Foundation, s.Tenant),
-		CSV: statementPath("/v1/", s) + "/csv", Bundle: statementPath("/v1/", s) + "/bundle",
+		JSON: filesPath(s), CSV: filesPath(s) + "/csv", Bundle: filesPath(s) + "/bundle",
 	}
 	x.Crumbs = append(tenantCrumbs(s.Foundation, s.Tenant, x.Name, s.Month),
 		crumb{"Statements", tenantPath(s.Foundation, s.Tenant) + "/statements"})

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/gzip"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -132,6 +134,33 @@ var _ = Describe("A page", func() {
 		Entry("an escaped one", "/ui/%2e%2e/v1/totals", "/ui/"),
 		Entry("a backslash", `/ui/\evil.example.org`, "/ui/"), Entry("the API", "/v1/totals", "/ui/"),
 	)
+
+	It("weighs less than 60 kB with its scripts and styles, as they are delivered", func() {
+		h := pages(october(), all)
+		files := regexp.MustCompile(`/ui/static/[^"]+[.](?:js|css)`).FindAllString(get(h, "/ui/tenants").Body.String(), -1)
+		Expect(len(files)).To(BeNumerically(">=", 5))
+		compress, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(gzip.BestSpeed))
+		Expect(err).NotTo(HaveOccurred())
+		sum := 0
+		for _, file := range files {
+			r, w := httptest.NewRequest(http.MethodGet, file, http.NoBody), httptest.NewRecorder()
+			r.Header.Set("Accept-Encoding", "gzip")
+			compress(h).ServeHTTP(w, r)
+			sum += w.Body.Len()
+		}
+		Expect(sum).To(BeNumerically("<", 60_000))
+		AddReportEntry("bytes of script and style", sum)
+	})
+
+	It("writes a VAT rate in percent", func() {
+		x := october()
+		x["/charges/c?"] = answer.Explanation{
+			Charge:  answer.Charge{ID: "c", Entry: "charge", Amount: "1", VAT: "0.2", VATRate: "0.2", Currency: "GBP"},
+			Working: &answer.Working{Formula: "1", VATRate: "0.055", CurrencyRate: "1"},
+		}
+		Expect(get(pages(x, all), "/ui/charge/c").Body.String()).To(And(ContainSubstring("at 20\u00a0%"),
+			ContainSubstring("at 5.5\u00a0%")))
+	})
 
 	It("has files that a browser keeps for ever, under names that change with them", func() {
 		h := pages(october(), all)

@@ -56,7 +56,10 @@ func (b *browser) page(method, path string, form url.Values) (status int, at, te
 }
 
 // served is a site's API over HTTP, with who may see what.
-type served struct{ address string }
+type served struct {
+	*asked
+	address string
+}
 
 // withPages serves a site for people of a UAA, and for one with an account.
 func (s *site) withPages(ctx context.Context, password string) *served {
@@ -99,10 +102,14 @@ func (s *site) withPages(ctx context.Context, password string) *served {
 		stop()
 		Expect(<-ended).To(Succeed())
 	})
-	(&asked{site: s, poster: poster}).posted(ctx)
-	pages := httptest.NewServer(server.Handler())
-	DeferCleanup(pages.Close)
-	return &served{pages.URL}
+	of := &asked{site: s, poster: poster, handler: server.Handler()}
+	of.posted(ctx)
+	pages := httptest.NewServer(of.handler)
+	DeferCleanup(func() {
+		pages.CloseClientConnections() // of live pages
+		pages.Close()
+	})
+	return &served{of, pages.URL}
 }
 
 var _ = Describe("Pages", Ordered, func() {
@@ -170,6 +177,21 @@ var _ = Describe("Pages", Ordered, func() {
 		}
 		Expect(len(patterns)).To(BeNumerically(">", 25))
 		Expect(patterns).To(HaveKey("/ui/event/*"))
+	})
+
+	It("tell a correction in words, and lead to the event behind it", func() {
+		b := of.browser()
+		b.page(http.MethodPost, "/ui/sign-in", url.Values{"user": {"ann"}, "password": {password}})
+		_, _, text := b.page(http.MethodGet, "/ui/tenant/databases/"+demo.Bookshop+"?month=2026-11", nil)
+		read := func(text string) string {
+			return strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(text, "")), " ")
+		}
+		Expect(read(text)).To(ContainSubstring(
+			"October 2026: database orders was deleted on 20 October, known since 12 November: −£8.35"))
+		Expect(read(text)).To(ContainSubstring("−£8.35 of corrections are about days of other months"))
+		event := regexp.MustCompile(`/ui/event/\d+`).FindString(text)
+		_, _, text = b.page(http.MethodGet, event, nil)
+		Expect(read(text)).To(ContainSubstring("delete of database orders"))
 	})
 
 	It("take a decision about a hold from a form of the reader's session alone", func() {
