@@ -73,6 +73,12 @@ needs-test:
 needs-verify:
 	$(call need,go git npm promtool)
 
+.PHONY: screenshots
+screenshots: ## Write every page with the demo's data into bin/screenshots: wide and narrow, light and dark
+	$(call need,go chromium)
+	DAYBOOK_SCREENSHOTS=$(CURDIR)/bin/screenshots $(GO) test -count 1 -run TestDaybook ./cmd/daybook -ginkgo.focus 'To the eye'
+	@ls bin/screenshots
+
 .PHONY: lint
 lint: bin/golangci-lint ## Check style and likely mistakes (.golangci.yml)
 	bin/golangci-lint run ./...
