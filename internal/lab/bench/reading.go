@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,6 +85,7 @@ func (r *rig) questions(ctx context.Context, s *store, charges int, in string, f
 	if err != nil {
 		return nil, err
 	}
+	all = append(all, pages(w, all[2].paths[0])...)
 	if s.books != nil {
 		done := w.goOn(ctx)
 		defer func() { err = errors.Join(err, done()) }()
@@ -94,7 +96,8 @@ func (r *rig) questions(ctx context.Context, s *store, charges int, in string, f
 	}
 	for _, q := range all {
 		calls := 0
-		took, err := median(most, func() error {
+		measured := cmp.Or(q.calls, most)
+		took, err := median(measured, func() error {
 			calls++
 			return get(ctx, api+q.paths[calls%len(q.paths)], nil)
 		})
@@ -102,7 +105,7 @@ func (r *rig) questions(ctx context.Context, s *store, charges int, in string, f
 			return nil, fmt.Errorf("%s: %w", q.name, err)
 		}
 		rows = append(rows, row{
-			"ms of " + q.name + ", " + in, took, q.aim, fmt.Sprintf("median of %d, %d charges", most, charges),
+			"ms of " + q.name + ", " + in, took, q.aim, fmt.Sprintf("median of %d, %d charges", measured, charges),
 		})
 	}
 	return rows, nil
@@ -131,6 +134,7 @@ type question struct {
 	name  string
 	paths []string // one after another, and from the first again
 	aim   string
+	calls int // 0: as all
 }
 
 // Names of questions.
@@ -160,16 +164,16 @@ func questions(ctx context.Context, api string, w *year) ([]question, error) {
 		}
 	}
 	return []question{
-		{byPlan, []string{"/v1/totals?by=plan,component&" + big}, "< 10"},
-		{byDay, []string{"/v1/totals?by=day&" + big}, "< 10"},
-		{explaining, explained[:1], "< 10"},
-		{explainingOthers, explained, "-"},
-		{page, []string{"/v1/charges?limit=1000&" + big}, "< 25"},
-		{byTenant, []string{"/v1/totals?by=tenant&" + of}, "< 300"},
+		{byPlan, []string{"/v1/totals?by=plan,component&" + big}, "< 10", 0},
+		{byDay, []string{"/v1/totals?by=day&" + big}, "< 10", 0},
+		{explaining, explained[:1], "< 10", 0},
+		{explainingOthers, explained, "-", 0},
+		{page, []string{"/v1/charges?limit=1000&" + big}, "< 25", 0},
+		{byTenant, []string{"/v1/totals?by=tenant&" + of}, "< 300", 0},
 		{
 			knownEarlier,
 			[]string{fmt.Sprintf("/v1/totals?by=plan,component&known_at=%d&%s", w.noon[middle], big)},
-			"< 1000",
+			"< 1000", 0,
 		},
 	}, nil
 }

@@ -110,6 +110,9 @@ func yearPrices() string {
 // tenantName is the guid of a tenant by its number.
 func tenantName(n int) string { return fmt.Sprintf("4e7a1100-0000-4000-8000-%012d", n) }
 
+// serviceName is the guid of a service by its number.
+func serviceName(n int) string { return fmt.Sprintf("5e4f1ce0-0000-4000-8000-%012d", n) }
+
 // tenantOf is the number of a service's tenant.
 func tenantOf(n int) int {
 	if n%readBig == 0 {
@@ -130,7 +133,7 @@ func (w *year) day(month, day int) time.Time {
 func (w *year) span(n int, start time.Time) events.Span {
 	plan := "plan-" + strconv.Itoa(n%readPlans)
 	return events.Span{
-		Kind: events.KindService, Resource: fmt.Sprintf("5e4f1ce0-0000-4000-8000-%012d", n),
+		Kind: events.KindService, Resource: serviceName(n),
 		Tenant: tenantName(tenantOf(n)), Space: fmt.Sprintf("5fac0000-0000-4000-8000-%012d", tenantOf(n)),
 		SpaceName: "production", Name: "database", Start: start, Since: w.day(0, 0),
 		Footprint: events.Footprint{
