@@ -115,7 +115,7 @@ var _ = Describe("the inventory", func() {
 			p.EndTask(gone)
 		})
 		path := "/v3/tasks?app_guids=" + a.GUID
-		Expect(states(c.list(path).Resources)).To(Equal([]string{"PENDING", "RUNNING", "CANCELING"}))
+		Expect(states(c.list(path).Resources)).To(Equal([]string{"PENDING", "RUNNING", "CANCELING", "SUCCEEDED"}))
 		Expect(guids(c.list(path + "&states=RUNNING,CANCELING").Resources)).To(Equal([]string{
 			running.GUID,
 			canceling.GUID,

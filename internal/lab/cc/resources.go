@@ -2,6 +2,7 @@ package cc
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,8 +147,8 @@ func (f *Foundation) tasks(r *request, p *params) (items []item) {
 		if !f.passesSpace(r, p, a.Space) || !p.passes("app_guids", a.GUID) {
 			continue
 		}
-		for _, t := range a.Tasks {
-			if p.passes("names", t.Name) && p.passes("states", t.State()) {
+		for _, t := range slices.Concat(a.Tasks, a.Ended) {
+			if p.passes("names", t.Name) && p.passes("states", t.Shown()) {
 				items = append(items, item{t.Record, t.GUID, t.Name, func() object { return f.task(r, t) }})
 			}
 		}
@@ -161,7 +162,7 @@ func (f *Foundation) task(r *request, t *sim.Task) object {
 		droplet = t.App.Droplet.GUID
 	}
 	return resource(r.base, "tasks", t.GUID, t.Record, object{
-		"name": t.Name, "sequence_id": t.ID, "state": t.State(), "memory_in_mb": t.MemoryMB, "disk_in_mb": 1024,
+		"name": t.Name, "sequence_id": t.ID, "state": t.Shown(), "memory_in_mb": t.MemoryMB, "disk_in_mb": 1024,
 		"log_rate_limit_in_bytes_per_second": -1, "result": object{"failure_reason": nil}, "droplet_guid": droplet,
 		"relationships": object{"app": to(t.App.GUID)},
 	})

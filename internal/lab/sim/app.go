@@ -14,6 +14,7 @@ type App struct {
 	Started   bool
 	Processes []*Process // the first is the web process with the traffic
 	Tasks     []*Task    // not ended
+	Ended     []*Task    // that did, the last ones
 	Builds    int        // open at once
 	Droplet   *Droplet   // current; nil until the first start
 	Droplets  []*Droplet // the newest keepDroplets, oldest first, and the current one

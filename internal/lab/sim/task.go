@@ -21,6 +21,7 @@ type Task struct {
 
 	state   string // empty when it has ended
 	started bool   // TASK_STARTED was written
+	failed  bool   // it was canceled before its end
 	json    string
 	track   track
 }
@@ -41,6 +42,20 @@ func (p *Platform) CreateTask(a *App, name string, memoryMB int) *Task {
 // State is PENDING, RUNNING or CANCELING; empty when the task has come to an end, or gone with its
 // app.
 func (t *Task) State() string { return t.state }
+
+// maxEnded is how many ended tasks an app shows.
+const maxEnded = 20
+
+// Shown is the state as the API shows it: that of an ended task, too.
+func (t *Task) Shown() string {
+	switch {
+	case t.state != "":
+		return t.state
+	case t.failed:
+		return "FAILED"
+	}
+	return "SUCCEEDED"
+}
 
 // Pending reports whether the task has not started yet.
 func (t *Task) Pending() bool { return t.state == taskPending }
@@ -93,10 +108,13 @@ func (p *Platform) endTask(t *Task, withApp bool) {
 	if withApp || t.started {
 		p.taskEvent(t, "TASK_STOPPED", t.state)
 	}
+	t.failed = t.state == taskCanceling
 	t.state, t.started = "", false
 	if i := slices.Index(t.App.Tasks, t); i >= 0 {
 		t.App.Tasks = slices.Delete(t.App.Tasks, i, i+1)
 	}
+	p.touch(&t.Record)
+	t.App.Ended = append(slices.Clone(t.App.Ended[max(0, len(t.App.Ended)-maxEnded+1):]), t)
 }
 
 func unixUTC(second int64) time.Time { return time.Unix(second, 0).UTC() }

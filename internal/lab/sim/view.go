@@ -39,5 +39,6 @@ func (a *App) view() *App {
 		task.App = &same
 		same.Tasks = append(same.Tasks, &task)
 	}
+	same.Ended = slices.Clone(a.Ended)
 	return &same
 }
