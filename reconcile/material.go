@@ -94,6 +94,9 @@ type Listing struct {
 	Note     string // what a person should know of a listing, complete or not; empty for nothing
 	// Tenants are those that the listing is complete for, where it is not complete for all.
 	Tenants []string
+	// Empty is set where nothing was listed that is billed, and the platform's own sums have nothing
+	// either: it is not complete for that reason alone.
+	Empty bool `json:",omitempty"`
 }
 
 // Floorplan is what is there: an inventory of one foundation. Absence from it proves nothing.
@@ -105,6 +108,9 @@ type Floorplan struct {
 	AfterSequence uint64
 	Listings      []Listing  // in the order of kinds
 	Materials     []Material // in the order of their keys
+	// Beside is what the platform's own sums have beside the materials, for reasons that stay: the
+	// contents of excluded spaces.
+	Beside Sums
 }
 
 // Find returns the material of a key; nil for none.
@@ -130,6 +136,12 @@ func (f *Floorplan) Complete(kind string) bool {
 	return false
 }
 
+// Empty reports whether the listing of a kind is not complete for the sole reason that it has
+// nothing.
+func (f *Floorplan) Empty(kind string) bool {
+	return slices.ContainsFunc(f.Listings, func(l Listing) bool { return l.Kind == kind && l.Empty })
+}
+
 // Sight is the answer of a platform that was asked for one resource alone.
 type Sight struct {
 	Key  Key
@@ -141,6 +153,9 @@ type Sight struct {
 	// none.
 	Doubt    string
 	Material Material
+	// Told is set where the platform itself says that it has ended: it shows it as ended, or has an
+	// event of its end. Without it only its absence says so.
+	Told bool `json:",omitempty"`
 	// Ended is the true time of its end, where the platform tells; else zero.
 	Ended time.Time
 	// Began is the true time at which it took up its size, where the platform tells; else zero.

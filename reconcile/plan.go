@@ -88,6 +88,9 @@ type Remodel struct {
 	Key   Key
 	// Why says why it is enacted in another way than the rules say; empty where it is not.
 	Why string `json:",omitempty"`
+	// Told is set where the platform's own word about the resource is the proof, for its listing
+	// proves nothing.
+	Told bool `json:",omitempty"`
 	// Billed is the material of the blueprint, There of the floorplan; nil where there is none.
 	Billed, There *Material
 	// The change took place in [NotBefore, NotAfter]; Exact: at At, as the platform tells. At is
@@ -150,6 +153,6 @@ type Plan struct {
 	Refused          []Refusal
 	Notes            []Note
 	// Explained is what is there and not billed, less what is billed and not there, of the
-	// differences that stay as they are: limited, doubtful, without a price, before the epoch.
+	// differences that stay as they are: limited, doubtful, without a price.
 	Explained Sums
 }

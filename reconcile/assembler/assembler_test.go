@@ -303,6 +303,8 @@ var _ = Describe("A plan", func() {
 			s.There = true
 			w.sights["stop"] = s
 		}, 2, "it is there"),
+		Entry("a word that is gone", func(w *world) { w.plan.Remodels[2].Told = true }, 2,
+			"the platform does not say any more that it has ended"),
 		Entry("a doubt", func(w *world) {
 			s := w.sights["stop"]
 			s.Doubt = "the scope was lost"

@@ -88,6 +88,8 @@ func unseen(r *reconcile.Remodel, sight *reconcile.Sight, listed time.Time) stri
 		return sight.Doubt
 	case r.Type == reconcile.MissingStop && sight.There:
 		return "it is there"
+	case r.Told && !sight.Told:
+		return "the platform does not say any more that it has ended"
 	case sight.Ended.After(listed), sight.Began.After(listed):
 		return "it has changed since it was listed"
 	case r.Type == reconcile.MissingStop:

@@ -201,6 +201,7 @@ func (w *work) changed(m *reconcile.Material) bool {
 // without an answer none is planned.
 func Candidates(in *Input) (all []reconcile.Material) {
 	var others []reconcile.Material
+	empty := 0
 	w := in.work()
 	w.pairs(func(p pair) {
 		t := w.typeOf(p)
@@ -209,6 +210,11 @@ func Candidates(in *Input) (all []reconcile.Material) {
 		}
 		if t == reconcile.MissingStop && w.unproven(p) != "" {
 			return
+		}
+		if w.Floorplan.Empty(p.key.Kind) {
+			if empty++; empty > reconcile.MaxStops {
+				return
+			}
 		}
 		one := p.billed
 		if one == nil {
@@ -318,7 +324,7 @@ func (w *work) difference(p pair, t reconcile.Type) {
 	}
 	r := reconcile.Remodel{
 		Type: t, Key: p.key, Billed: p.billed,
-		There: p.there, First: w.First[p.key],
+		There: p.there, First: w.First[p.key], Told: t == reconcile.MissingStop && w.Floorplan.Empty(p.key.Kind),
 	}
 	if r.First.IsZero() {
 		r.First = w.Floorplan.Seen
@@ -332,18 +338,20 @@ func (w *work) difference(p pair, t reconcile.Type) {
 	w.plan.Remodels = append(w.plan.Remodels, r)
 }
 
-// unproven says why the listings do not prove that something is gone; empty where they do.
+// unproven says why the listings do not prove that something is gone; empty where they do, and where
+// they have nothing of its kind: then the platform's own word about it has to.
 func (w *work) unproven(p pair) string {
 	f, kind := w.Floorplan, p.key.Kind
-	listed := func(l reconcile.Listing) bool { return l.Kind == kind && l.Count == 0 }
+	listed := func(l reconcile.Listing) bool { return l.Kind == kind && l.Count == 0 && !l.Empty }
+	complete := func(f *reconcile.Floorplan) bool { return f.CompleteFor(kind, p.billed.Tenant) || f.Empty(kind) }
 	switch {
-	case !f.CompleteFor(kind, p.billed.Tenant):
+	case !complete(f):
 		return "the listing is not complete"
 	case slices.ContainsFunc(f.Listings, listed):
 		return "the platform lists nothing of the kind, and some of it is billed"
 	case w.Former == nil || f.Seen.Sub(w.Former.Seen) < w.Rules.Settle:
 		return "it is missing from one listing, and not yet from another one " + w.Rules.Settle.String() + " apart"
-	case !w.Former.CompleteFor(kind, p.billed.Tenant):
+	case !complete(w.Former):
 		return "the listing before was not complete"
 	case w.former[p.key]:
 		return "the listing before had it"
@@ -353,11 +361,11 @@ func (w *work) unproven(p pair) string {
 
 // waits reports whether another listing like this one, later, may prove that something is gone.
 func (w *work) waits(p pair) bool {
-	kind := p.key.Kind
-	listed := slices.ContainsFunc(w.Floorplan.Listings, func(l reconcile.Listing) bool {
-		return l.Kind == kind && l.Count > 0
+	f, kind := w.Floorplan, p.key.Kind
+	listed := slices.ContainsFunc(f.Listings, func(l reconcile.Listing) bool {
+		return l.Kind == kind && l.Count > 0 && f.CompleteFor(kind, p.billed.Tenant) || l.Kind == kind && l.Empty
 	})
-	return listed && w.Floorplan.CompleteFor(kind, p.billed.Tenant) && w.unproven(p) != ""
+	return listed && w.unproven(p) != ""
 }
 
 // doubted says why a difference is not proven; empty where it is. Tenants are compared by the
@@ -377,6 +385,8 @@ func (w *work) doubted(p pair, t reconcile.Type, sight *reconcile.Sight, looked 
 		return sight.Doubt
 	case t == reconcile.MissingStop && sight.There:
 		return "it is there, when it is asked for alone"
+	case t == reconcile.MissingStop && w.Floorplan.Empty(p.key.Kind) && !sight.Told:
+		return "the platform lists nothing of the kind, and does not itself say that this one has ended"
 	case latest(sight.Ended, sight.Began, sight.NotBefore).After(w.Floorplan.Seen):
 		return "it changed behind the listing: the next time"
 	case t != reconcile.MissingStop && !sight.There:

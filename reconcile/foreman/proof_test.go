@@ -210,3 +210,38 @@ plans:
 		Expect(prices.Alike("eu", &other, &other, noon)).To(BeFalse(), "nobody knows")
 	})
 })
+
+var _ = Describe("A kind that is billed and listed as empty", func() {
+	empty := func(in *foreman.Input) *foreman.Input {
+		for _, f := range []*reconcile.Floorplan{in.Floorplan, in.Former} {
+			for i := range f.Listings {
+				if l := &f.Listings[i]; l.Kind == events.KindApp {
+					l.Complete, l.Empty, l.Why = false, true, "it is billed, and listed as empty"
+				}
+			}
+		}
+		return settled(in)
+	}
+
+	It("proves no stop, whatever a look at each does not find", func() {
+		in := empty(input(some(2), nil))
+		Expect(foreman.Candidates(in)).To(HaveLen(2))
+		Expect(noted(in)).To(ContainSubstring("does not itself say that this one has ended"))
+	})
+
+	It("leaves those to be stopped of which the platform itself says that they have ended", func() {
+		in := empty(input(some(2), nil))
+		first := in.Blueprint.Materials[0].Key()
+		sight := in.Sights[first]
+		sight.Told = true
+		in.Sights[first] = sight
+		Expect(only(in)).To(And(HaveField("Key", first), HaveField("Type", reconcile.MissingStop),
+			HaveField("Act", reconcile.Settle), HaveField("Told", true)))
+		in.Former = nil
+		Expect(noted(in)).To(ContainSubstring("not yet from another one"), "two listings are needed all the same")
+	})
+
+	It("has only as many asked for as may be stopped at all", func() {
+		Expect(foreman.Candidates(empty(input(some(reconcile.MaxStops+1), nil)))).To(HaveLen(reconcile.MaxStops))
+	})
+})

@@ -41,7 +41,7 @@ func (l *look) process(ctx context.Context, m *reconcile.Material) (reconcile.Si
 		if w.at.IsZero() {
 			w.notAfter = earlier(w.notAfter, p.changed) // it was changed by the stop, or later
 		}
-		return gone(a.seen, w, answers), nil
+		return told(gone(a.seen, w, answers)), nil
 	}
 	if err := l.doubt(ctx, &p, of); err != nil {
 		return reconcile.Sight{}, err
@@ -118,7 +118,7 @@ func (l *look) task(ctx context.Context, m *reconcile.Material) (reconcile.Sight
 	case !t.there():
 		w := l.history(t.app).taskEnd(t.guid, m.Proof)
 		w.notAfter = earlier(w.notAfter, t.changed)
-		return gone(a.seen, w, answers), nil
+		return told(gone(a.seen, w, answers)), nil
 	}
 	material := ofTask(&t)
 	owner, err := l.once(ctx, l.apps, "apps", t.app)
