@@ -38,6 +38,7 @@ type cloud struct {
 	scoped int        // requests that are answered with the scope; below 0 for all
 	hollow bool       // the usage summary counts nothing
 	nobody string     // a token without the scope
+	still  int        // time stands still until the usage summary was asked for so often
 }
 
 // newCloud is a foundation of some apps and service instances, an hour old. The same seed gives the
@@ -75,7 +76,10 @@ func (c *cloud) serve(answer http.HandlerFunc) string {
 }
 
 func (c *cloud) passing(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/v3/app_usage_events" {
+	c.mu.Lock()
+	still := c.still > 0
+	c.mu.Unlock()
+	if r.URL.Path == "/v3/app_usage_events" && !still {
 		c.Advance(c.Now().Add(2 * foreman.Skew))
 	}
 	c.ServeHTTP(w, r)
@@ -84,6 +88,9 @@ func (c *cloud) passing(w http.ResponseWriter, r *http.Request) {
 func (c *cloud) lying(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	without, hollow := false, c.hollow && r.URL.Path == "/v3/info/usage_summary"
+	if r.URL.Path == "/v3/info/usage_summary" {
+		c.still = max(c.still-1, 0)
+	}
 	if r.Header.Get("Authorization") != "" && strings.HasPrefix(r.URL.Path, "/v3/") {
 		without = c.scoped == 0
 		c.scoped = max(c.scoped-1, min(c.scoped, 0))

@@ -2,11 +2,13 @@ package service
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/foreman"
@@ -45,13 +47,8 @@ func (s *Sums) add(kind string, f *events.Footprint) {
 	}
 }
 
-func sumOf(materials []reconcile.Material) *Sums {
-	s := &Sums{}
-	for i := range materials {
-		s.add(materials[i].Kind, &materials[i].Footprint)
-	}
-	return s
-}
+// errEarly: nothing is billed yet.
+var errEarly = errors.New("nothing is billed before the epoch: there is nothing to compare")
 
 // watch compares sums until ctx ends.
 func (s *Service) watch(ctx context.Context) {
@@ -61,6 +58,7 @@ func (s *Service) watch(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
+		case errors.Is(err, errEarly), errors.Is(err, cfapi.ErrNoGlobalRead): // inspections say so
 		case err != nil:
 			s.deps.Log.LogAttrs(ctx, slog.LevelWarn, "the platform's sums could not be compared",
 				slog.String("foundation", s.config.Foundation), slog.Any("error", err))
@@ -87,6 +85,9 @@ func (s *Service) Compare(ctx context.Context) (*plans.Comparison, error) {
 	sums, err := s.deps.Platform.Sums(ctx)
 	if err != nil || sums == nil {
 		return nil, err
+	}
+	if sums.At.Before(s.config.Epoch) {
+		return nil, errEarly
 	}
 	if err := s.await(ctx, sums.At.Add(foreman.Skew), s.config.Patience); err != nil {
 		return nil, err

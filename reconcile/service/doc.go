@@ -18,8 +18,9 @@
 // # The alarm
 //
 // The platform's own sums are compared with METERED as of their time, once the horizon has passed
-// it, less what the last inspection knew to differ: excluded spaces, pending tasks. What is held
-// may be there or not. A difference in two polls running is a metric and stands on bills.
+// it, less what the last inspection knew to differ: excluded spaces, limitations. Pending and
+// canceling tasks are counted with the sums. What is held may be there or not. Before the epoch
+// nothing is compared. A difference in two polls running is a metric and stands on bills.
 //
 // # Guarantees
 //

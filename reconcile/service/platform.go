@@ -40,7 +40,7 @@ func (p *cfPlatform) Look(ctx context.Context, of []reconcile.Material) ([]recon
 }
 
 func (p *cfPlatform) Sums(ctx context.Context) (*Sums, error) {
-	s, err := p.inspector.Summary(ctx)
+	s, err := p.inspector.Sums(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -156,10 +156,6 @@ func (s *Service) plan(ctx context.Context, st *state) (*reconcile.Plan, error) 
 	if err != nil {
 		return nil, err
 	}
-	sums, err := s.deps.Platform.Sums(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if err := s.await(ctx, floorplan.Seen.Add(foreman.Skew), s.config.Patience); err != nil {
 		return nil, err
 	}
@@ -185,19 +181,15 @@ func (s *Service) plan(ctx context.Context, st *state) (*reconcile.Plan, error) 
 	in.Now = s.deps.Now()
 	plan := foreman.Make(in)
 	st.learn(blueprint, floorplan, plan, s.config.Rules.Settle)
-	if sums != nil {
-		st.Known = known(sums, floorplan, plan)
-	}
+	st.Known = known(floorplan, plan)
 	return plan, nil
 }
 
 // known is what the platform's sums have beside METERED, for reasons that stay: what the floorplan
 // leaves out, and what the plan explains.
-func known(sums *Sums, f *reconcile.Floorplan, p *reconcile.Plan) *Sums {
-	e := &p.Explained
-	return sums.less(sumOf(f.Materials)).less(&Sums{
-		Instances: -e.Instances, MemoryMB: -e.MemoryMB, Services: -e.Services, Tasks: -e.Tasks,
-	})
+func known(f *reconcile.Floorplan, p *reconcile.Plan) *Sums {
+	all := f.Beside.Plus(p.Explained, 1)
+	return &Sums{Instances: all.Instances, MemoryMB: all.MemoryMB, Services: all.Services, Tasks: all.Tasks}
 }
 
 // rules are those of the configuration, with the limitations of persons.

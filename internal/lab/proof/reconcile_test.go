@@ -64,6 +64,15 @@ func TestReconciledFoundations(t *testing.T) {
 			}
 			r.pass(time.Hour)
 			r.judge()
+			r.sim.Do(func(p *sim.Platform) { // the usage summary counts one of them, and not the other
+				p.CreateTask(p.Apps[0], "pending", 64)
+				canceling := p.CreateTask(p.Apps[0], "canceling", 64)
+				p.RunTask(canceling)
+				p.CancelTask(canceling)
+			})
+			if c := r.compare(); !c.Agrees {
+				t.Error(c.Text())
+			}
 		})
 	}
 }
@@ -129,13 +138,19 @@ func newReconciled(t *testing.T, seed uint64, key *rsa.PrivateKey) *reconciled {
 // stops.
 func (r *reconciled) newService(foundation string, act reconcile.Act, allow ...reconcile.Allowance) *service.Service {
 	r.Helper()
+	return r.newServiceOf(foundation, reconcile.Rules{Acts: []reconcile.ActRule{{Act: act}}, Allow: allow})
+}
+
+// newServiceOf makes a reconciliation of a foundation by rules.
+func (r *reconciled) newServiceOf(foundation string, rules reconcile.Rules) *service.Service {
+	r.Helper()
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("DAYBOOK_PROOF_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	s, err := service.New(service.Config{
 		Source: events.SourceCF, Foundation: foundation, Patience: scale.Patience, Enacting: scale.Patience,
-		Rules: reconcile.Rules{Acts: []reconcile.ActRule{{Act: act}}, Allow: allow},
+		Rules: rules,
 	}, service.Deps{Bus: r.bus, Platform: r, Now: r.sim.Now, Log: log})
 	r.must(err)
 	return s
@@ -202,8 +217,20 @@ func (r *reconciled) Look(ctx context.Context, of []reconcile.Material) ([]recon
 	return r.inner.Look(ctx, of)
 }
 
-// Sums implements service.Platform.
-func (r *reconciled) Sums(ctx context.Context) (*service.Sums, error) { return r.inner.Sums(ctx) }
+// Sums implements service.Platform. Time passes behind it, so that METERED comes to it.
+func (r *reconciled) Sums(ctx context.Context) (*service.Sums, error) {
+	sums, err := r.inner.Sums(ctx)
+	r.pass(10 * time.Minute)
+	return sums, err
+}
+
+// compare compares sums, once.
+func (r *reconciled) compare() *plans.Comparison {
+	r.Helper()
+	c, err := r.service.Compare(context.Background())
+	r.must(err)
+	return c
+}
 
 // observations are those of USAGE.
 func (r *reconciled) observations() (all []events.Observation) {

@@ -14,6 +14,7 @@ const DefaultRetake = 5 * time.Second
 // Limits of an inspection and of a look.
 const (
 	maxRequests  = 1000     // of an inspection
+	maxSums      = 30       // of a comparison of sums
 	maxTakes     = 3        // of a listing
 	maxDoubts    = 40       // processes whose instances are asked for
 	maxLeftOut   = 1000     // apps or processes that a list left out

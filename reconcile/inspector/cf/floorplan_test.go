@@ -101,6 +101,33 @@ var _ = Describe("A floorplan", func() {
 		Expect(listing(f, events.KindTask).Why).To(BeEmpty())
 	})
 
+	It("has sums beside it that count tasks as they are billed", func() {
+		a := r.started("a")
+		before, err := r.inspector().Sums(context.Background())
+		Expect(err).NotTo(HaveOccurred())
+		r.Do(func(p *sim.Platform) {
+			p.CreateTask(a, "p", 1)
+			for memory := range 2 {
+				t := p.CreateTask(a, "r", 16<<memory)
+				p.RunTask(t)
+				if memory == 1 {
+					p.CancelTask(t)
+				}
+			}
+		})
+		after, err := r.inspector().Sums(context.Background())
+		Expect(err).NotTo(HaveOccurred())
+		Expect([]int64{after.Tasks - before.Tasks, after.MemoryMB - before.MemoryMB}).To(Equal([]int64{2, 48}))
+		f := r.inspects(cf.Ask{})
+		var all reconcile.Sums
+		for i := range f.Materials {
+			all.Add(&f.Materials[i], 1)
+		}
+		Expect(all.Plus(f.Beside, 1)).To(Equal(reconcile.Sums{
+			Instances: after.Instances, MemoryMB: after.MemoryMB, Services: after.Services, Tasks: after.Tasks,
+		}))
+	})
+
 	It("has no user-provided service instance, and nothing of an excluded space", func() {
 		var own *sim.Service
 		var excluded string
@@ -117,6 +144,14 @@ var _ = Describe("A floorplan", func() {
 			Expect(some.Materials[i].SpaceName).NotTo(Equal(excluded))
 		}
 		Expect(some.Complete(events.KindApp)).To(BeTrue(), "the usage summary counts the space all the same")
+		Expect(all.Beside).To(Equal(reconcile.Sums{}))
+		var left reconcile.Sums
+		for i := range all.Materials {
+			if m := &all.Materials[i]; m.SpaceName == excluded {
+				left.Add(m, 1)
+			}
+		}
+		Expect(some.Beside).To(Equal(left))
 	})
 
 	It("names the buildpack of the next event, where it is asked for", func() {
@@ -314,6 +349,7 @@ var _ = Describe("A listing", func() {
 		Expect(f.Materials).To(BeEmpty())
 		for _, kind := range kinds {
 			Expect(listing(f, kind).Why).To(ContainSubstring("the lists have 0"))
+			Expect(f.Empty(kind)).To(BeFalse())
 		}
 	})
 
@@ -324,6 +360,8 @@ var _ = Describe("A listing", func() {
 		Expect(f.Complete(events.KindTask)).To(BeTrue())
 		f = r.inspects(cf.Ask{Billed: []string{events.KindTask}})
 		Expect(listing(f, events.KindTask).Why).To(ContainSubstring("it is billed, and listed as empty"))
+		Expect(f.Empty(events.KindTask)).To(BeTrue())
+		Expect(f.Empty(events.KindApp)).To(BeFalse())
 		Expect(f.Complete(events.KindApp)).To(BeTrue())
 	})
 
@@ -331,7 +369,7 @@ var _ = Describe("A listing", func() {
 		r.turn(func(k *cc.Knobs) { k.MissingGlobalScope = true })
 		_, err := r.inspector().Inspect(context.Background(), cf.Ask{})
 		Expect(err).To(MatchError(cfapi.ErrNoGlobalRead))
-		_, err = r.inspector().Summary(context.Background())
+		_, err = r.inspector().Sums(context.Background())
 		Expect(err).To(MatchError(cfapi.ErrNoGlobalRead))
 	})
 

@@ -3,6 +3,7 @@ package cf
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 
@@ -46,10 +47,30 @@ type Ask struct {
 	Wanted func(m *reconcile.Material) bool
 }
 
-// Summary reads the usage summary, for an alarm between two inspections. Without the scope for all
-// organizations the error is cfapi.ErrNoGlobalRead.
-func (i *Inspector) Summary(ctx context.Context) (cfapi.Summary, error) {
-	return i.client.Errand(1 + cfapi.DefaultRetries).Summary(ctx)
+// Sums are the usage summary as METERED has to have it, for an alarm between two inspections: without
+// tasks that are PENDING, and with those that are CANCELING, which it leaves out. Without the scope
+// for all organizations the error is cfapi.ErrNoGlobalRead.
+func (i *Inspector) Sums(ctx context.Context) (cfapi.Summary, error) {
+	e := i.client.Errand(maxSums)
+	s, err := e.Summary(ctx)
+	if err != nil {
+		return s, err
+	}
+	states := url.Values{"states": {"PENDING,CANCELING"}}
+	_, err = e.List(ctx, "tasks", states, ignore, func(r cfapi.Row) error {
+		t, err := readTask(r.Raw)
+		switch {
+		case err != nil:
+			return err
+		case t.there():
+			s.Tasks++
+			s.MemoryMB += int64(t.memory.Or(0))
+		default:
+			s.Tasks--
+		}
+		return nil
+	})
+	return s, err
 }
 
 // kinds are those of an inventory, in the order of listings.
@@ -76,6 +97,7 @@ func (i *Inspector) Inspect(ctx context.Context, ask Ask) (*reconcile.Floorplan,
 		if err := s.judge(ctx, pending, &before, &after, take); err != nil {
 			return nil, err
 		}
+		s.summary = after
 		pending = s.pending()
 		if len(pending) == 0 || take == maxTakes {
 			break
@@ -99,10 +121,10 @@ func (i *Inspector) Inspect(ctx context.Context, ask Ask) (*reconcile.Floorplan,
 
 // floorplan is what the survey has found.
 func (s *survey) floorplan(foundation string) *reconcile.Floorplan {
-	materials, unplaced := s.materials()
+	materials, unplaced, beside := s.materials()
 	f := &reconcile.Floorplan{
 		Source: events.SourceCF, Foundation: foundation, AfterSequence: s.ask.AfterSequence,
-		Begun: s.errand.Begun(), Seen: s.errand.Seen(), Materials: materials,
+		Begun: s.errand.Begun(), Seen: s.errand.Seen(), Materials: materials, Beside: beside,
 	}
 	for _, kind := range kinds() {
 		v := s.verdicts[kind]
@@ -116,6 +138,7 @@ func (s *survey) floorplan(foundation string) *reconcile.Floorplan {
 			l.Why = fmt.Sprintf("%d stand in spaces that the API does not show", n)
 		}
 		if l.Count == 0 && l.Why == "" && slices.Contains(s.ask.Billed, kind) {
+			l.Empty = true
 			l.Why = "it is billed, and listed as empty: an API that shows nothing cannot be told from a foundation " +
 				"with nothing"
 		}

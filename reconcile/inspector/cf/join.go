@@ -6,17 +6,20 @@ import (
 )
 
 // materials are what the survey has found, without excluded spaces. unplaced counts by kind what
-// stands in a space that the API does not show: it can be billed to nobody.
-func (s *survey) materials() (all []reconcile.Material, unplaced map[string]int) {
+// stands in a space that the API does not show: it can be billed to nobody. beside is what the
+// usage summary counts beside the materials.
+func (s *survey) materials() (all []reconcile.Material, unplaced map[string]int, beside reconcile.Sums) {
 	unplaced = map[string]int{}
 	all = make([]reconcile.Material, 0, len(s.processes)+len(s.tasks)+len(s.services))
 	held := 0
 	add := func(m reconcile.Material, of *space, answers ...answer) {
 		if of == nil {
 			unplaced[m.Kind]++
+			beside.Add(&m, 1)
 			return
 		}
 		if s.excluded != nil && s.excluded.MatchString(of.name) {
+			beside.Add(&m, 1)
 			return
 		}
 		m.Tenant, m.Space, m.SpaceName = of.tenant, of.guid, of.name
@@ -41,7 +44,12 @@ func (s *survey) materials() (all []reconcile.Material, unplaced map[string]int)
 	for _, one := range s.services {
 		add(ofService(one, s.offers), s.spaceOf(one.space), answer{"service_instance", one.raw})
 	}
-	return all, unplaced
+	if s.doubts() > 0 { // which of them the summary counts is not told
+		n := s.sum()
+		beside.Instances += s.summary.Instances - n.instances
+		beside.MemoryMB += s.summary.MemoryMB - n.memory
+	}
+	return all, unplaced, beside
 }
 
 func (s *survey) spaceOf(guid string) *space {

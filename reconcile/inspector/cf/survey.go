@@ -30,6 +30,8 @@ type survey struct {
 	offers    *offers
 	packs     map[string]pack // of current droplets, by their guids
 
+	summary cfapi.Summary // from behind the last take
+
 	appList, processList, taskList, serviceList cfapi.Listed
 }
 
