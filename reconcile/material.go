@@ -94,8 +94,9 @@ type Listing struct {
 	Note     string // what a person should know of a listing, complete or not; empty for nothing
 	// Tenants are those that the listing is complete for, where it is not complete for all.
 	Tenants []string
-	// Empty is set where nothing was listed that is billed, and the platform's own sums have nothing
-	// either: it is not complete for that reason alone.
+	// Empty is set where nothing of the kind was listed and some of it is billed, while the
+	// platform's own sums agree, and it lists other kinds: it is not complete for
+	// this reason alone.
 	Empty bool `json:",omitempty"`
 }
 

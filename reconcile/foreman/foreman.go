@@ -338,8 +338,8 @@ func (w *work) difference(p pair, t reconcile.Type) {
 	w.plan.Remodels = append(w.plan.Remodels, r)
 }
 
-// unproven says why the listings do not prove that something is gone; empty where they do, and where
-// they have nothing of its kind: then the platform's own word about it has to.
+// unproven says why the listings do not prove that something is gone; empty where they do, and
+// where they have nothing of its kind: then the platform's own word about it has to.
 func (w *work) unproven(p pair) string {
 	f, kind := w.Floorplan, p.key.Kind
 	listed := func(l reconcile.Listing) bool { return l.Kind == kind && l.Count == 0 && !l.Empty }

@@ -363,6 +363,10 @@ var _ = Describe("A listing", func() {
 		Expect(f.Empty(events.KindTask)).To(BeTrue())
 		Expect(f.Empty(events.KindApp)).To(BeFalse())
 		Expect(f.Complete(events.KindApp)).To(BeTrue())
+		r = found(quiet())
+		f = r.inspects(cf.Ask{Billed: kinds})
+		Expect(f.Materials).To(BeEmpty())
+		Expect(f.Empty(events.KindTask)).To(BeFalse(), "nothing at all is shown")
 	})
 
 	It("is none without the scope for all organizations", func() {

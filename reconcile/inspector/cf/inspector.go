@@ -47,9 +47,9 @@ type Ask struct {
 	Wanted func(m *reconcile.Material) bool
 }
 
-// Sums are the usage summary as METERED has to have it, for an alarm between two inspections: without
-// tasks that are PENDING, and with those that are CANCELING, which it leaves out. Without the scope
-// for all organizations the error is cfapi.ErrNoGlobalRead.
+// Sums are the usage summary as METERED has to have it, for an alarm between two inspections:
+// without tasks that are PENDING, and with those that are CANCELING, which it leaves out. Without
+// the scope for all organizations the error is cfapi.ErrNoGlobalRead.
 func (i *Inspector) Sums(ctx context.Context) (cfapi.Summary, error) {
 	e := i.client.Errand(maxSums)
 	s, err := e.Summary(ctx)
@@ -138,7 +138,7 @@ func (s *survey) floorplan(foundation string) *reconcile.Floorplan {
 			l.Why = fmt.Sprintf("%d stand in spaces that the API does not show", n)
 		}
 		if l.Count == 0 && l.Why == "" && slices.Contains(s.ask.Billed, kind) {
-			l.Empty = true
+			l.Empty = len(f.Materials) > 0 // else the API shows nothing at all
 			l.Why = "it is billed, and listed as empty: an API that shows nothing cannot be told from a foundation " +
 				"with nothing"
 		}
