@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -19,6 +20,9 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
 )
+
+// natsLine finds the lines of a page for the nats CLI, each with what stands in its answer.
+var natsLine = regexp.MustCompile(`(?m)^    nats (.*?)  # (.+)$`)
 
 var _ = Describe("Questions over NATS", Ordered, func() {
 	var s *site
@@ -123,5 +127,17 @@ var _ = Describe("Questions over NATS", Ordered, func() {
 		answer := cli("req", "--raw", "daybook.query."+demo.Retail+".totals", `{"month":"2026-10"}`)
 		Expect(answer).To(ContainSubstring(`"amount":"203.646613258332"`))
 		Expect(cli("micro", "info", "daybook", "--json")).To(ContainSubstring("additionalProperties"))
+
+		By("the lines of the page about the API")
+		page, err := os.ReadFile("../../docs/api.md")
+		Expect(err).NotTo(HaveOccurred())
+		lines := natsLine.FindAllSubmatch(page, -1)
+		Expect(lines).NotTo(BeEmpty())
+		for _, m := range lines {
+			line := `nats() { "` + nats + `" --server "` + s.url + `" "$@"; }; nats ` + string(m[1])
+			out, err := exec.CommandContext(ctx, "sh", "-c", line).CombinedOutput()
+			Expect(err).NotTo(HaveOccurred(), "%s: %s", line, out)
+			Expect(string(out)).To(ContainSubstring(string(m[2])), line)
+		}
 	}, NodeTimeout(time.Minute))
 })

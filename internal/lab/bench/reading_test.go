@@ -56,7 +56,7 @@ var _ = Describe("The questions of the bench, to a small year", func() {
 		kept, err = os.MkdirTemp("", "year")
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(os.RemoveAll, kept)
-		Expect(os.Chmod(kept, 0o755)).To(Succeed(), "Postgres has another user") //nolint:gosec // as it says
+		Expect(os.Chmod(kept, 0o755)).To(Succeed(), "Postgres has another user")
 	})
 
 	It("have the answers of its prices, while more is posted, and in the next run", func(ctx context.Context) {
