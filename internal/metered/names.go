@@ -103,26 +103,29 @@ func Near(name string, known map[string]bool) []string {
 	return names
 }
 
-// editDistance is how many letters are to be changed, added or left out from one name to the other;
-// names are compared up to their 100th byte.
+// editDistance is how many letters are to be changed, added or left out, or to change places with
+// the next one, from one name to the other; names are compared up to their 100th byte.
 func editDistance(a, b string) int {
 	const most = 100
 	a, b = a[:min(len(a), most)], b[:min(len(b), most)]
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	row := make([]int, len(b)+1) // of a letter of a
+	earlier, last := slices.Clone(row), slices.Clone(row)
+	for j := range last {
+		last[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
 		row[0] = i + 1
 		for j := range len(b) {
-			change := diagonal
+			change := last[j]
 			if a[i] != b[j] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			row[j+1] = min(change, row[j]+1, last[j+1]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], earlier[j-1]+1)
+			}
 		}
+		earlier, last, row = last, row, earlier
 	}
-	return row[len(b)]
+	return last[len(b)]
 }

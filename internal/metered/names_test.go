@@ -18,6 +18,8 @@ var _ = Describe("a name that does not exist", func() {
 		Expect(metered.UnknownName("tenant", name, names)).To(MatchError(message))
 	},
 		Entry("a letter wrong", "prd", "prod stage", `there is no tenant "prd": did you mean prod?`),
+		Entry("two letters in the wrong order", "retial", "retail logistics",
+			`there is no tenant "retial": did you mean retail?`),
 		Entry("capitals", "PROD", "prod stage", `there is no tenant "PROD": did you mean prod?`),
 		Entry("a part of it", "4e7a1100", "10915700-0002 4e7a1100-0001",
 			`there is no tenant "4e7a1100": did you mean 4e7a1100-0001?`),
