@@ -47,7 +47,8 @@ type liveQuestion struct {
 func (s *Server) streams(api huma.API) {
 	following(s, api, "live-charges", "/live/charges", "Charges as they are posted (server-sent events)",
 		"An event for each entry: its id is its place, its data a Charge.", s.charges)
-	following(s, api, "live-positions", "/live/positions", "How far the ledger is posted, as it moves (server-sent events)",
+	following(s, api, "live-positions", "/live/positions",
+		"How far the ledger is posted, as it moves (server-sent events)",
 		"An event where it has come further: its data is a Position.", s.positions)
 }
 
@@ -158,7 +159,8 @@ func (s *Server) charges(ctx context.Context, l *listening, x *liveQuestion) (fu
 // positions are the positions of the ledger as it is posted.
 func (s *Server) positions(_ context.Context, l *listening, _ *struct{}) (func(context.Context) error, error) {
 	stream := &live.Positions{
-		Ask: s.answers.Position, Check: l.check, Every: s.cfg.CheckEvery, ReadTime: s.cfg.ReadTime, Deadline: l.deadline,
+		Ask: s.answers.Position, Check: l.check, Every: s.cfg.CheckEvery, ReadTime: s.cfg.ReadTime,
+		Deadline: l.deadline,
 	}
 	return func(ctx context.Context) error { return stream.Run(ctx, l.w, l.flush) }, nil
 }

@@ -43,7 +43,8 @@ func (t *Tab) View(width int64, dark bool) error {
 			Width: width, Height: tall, DeviceScaleFactor: 1, Mobile: width < phone,
 		}),
 		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: colours}}, //nolint:misspell // CSS
+			//nolint:misspell // CSS
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: colours}},
 		}),
 	)
 }
