@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -226,7 +227,7 @@ func serveAPI(ctx context.Context, binary string, flags ...string) (url string, 
 	}
 	args := append([]string{"serve", "--api", addresses[0], "--http", addresses[1]}, flags...)
 	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the program under measurement
-	cmd.Env = append(compare.Environment(), "DAYBOOK_LOG_LEVEL=error")
+	cmd.Env, cmd.Stderr = append(compare.Environment(), "DAYBOOK_LOG_LEVEL=warn"), os.Stderr
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
 	}
