@@ -1,10 +1,12 @@
 // Package session keeps people signed in: what a session has stands in cookies of the browser,
-// sealed (AES-256-GCM), and nowhere else.
+// sealed (AES-256-GCM). Which ones were ended before their end stands in memory.
 //
 // Reads and writes cookies of a request. A cookie that was changed, or has ended, is none. A crash
-// ends no session where the key is a setting; with a key by chance it ends all.
+// ends no session where the key is a setting, and forgets which were ended; with a key by chance it
+// ends all.
 //
-// Limits: a session ends with its token, and after Longest; Most bytes, in cookies of maxCookie.
+// Limits: a session ends with its token, and after Longest; Most bytes, in cookies of maxCookie;
+// MostEnded.
 package session
 
 import (
@@ -22,12 +24,14 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 // Limits of sessions.
 const (
 	Longest   = 12 * time.Hour
+	MostEnded = 10_000   // sessions that were ended before their end, in memory
 	Most      = 18 << 10 // bytes, sealed
 	maxCookie = 3800     // bytes: browsers keep 4,096 with the name
 	keyBytes  = 32
@@ -53,6 +57,9 @@ func (s *Session) Guards(text string) bool {
 type Keeper struct {
 	aead cipher.AEAD
 	now  func() time.Time
+
+	mu    sync.Mutex           // guards the next one
+	ended map[string]time.Time // by guard of a session that was ended: its own end
 }
 
 // New makes a keeper. The secret is 32 bytes or more; empty: one by chance.
@@ -69,7 +76,7 @@ func New(secret string, now func() time.Time) (*Keeper, error) {
 		return nil, err
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return &Keeper{aead, now}, err
+	return &Keeper{aead: aead, now: now, ended: map[string]time.Time{}}, err
 }
 
 // Names of cookies.
@@ -91,14 +98,49 @@ func (k *Keeper) Begin(w http.ResponseWriter, r *http.Request, s Session) error 
 	return k.Put(w, r, Name, s, s.Expires)
 }
 
-// Of is the session of a request; false for none.
+// Of is the session of a request; false for none, and for one that was ended.
 func (k *Keeper) Of(r *http.Request) (s Session, ok bool) {
-	ok = k.Get(r, Name, &s) && k.now().Before(s.Expires)
+	ok = k.Get(r, Name, &s) && k.now().Before(s.Expires) && !k.over(s.Guard)
 	return s, ok
 }
 
-// End ends the session of a browser.
-func (k *Keeper) End(w http.ResponseWriter, r *http.Request) { k.Drop(w, r, Name) }
+// End ends the session of a browser, and of every copy of its cookies.
+func (k *Keeper) End(w http.ResponseWriter, r *http.Request) {
+	if s, known := k.Of(r); known {
+		k.remember(&s)
+	}
+	k.Drop(w, r, Name)
+}
+
+// over reports whether a session was ended.
+func (k *Keeper) over(guard string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, over := k.ended[guard]
+	return over
+}
+
+// remember notes that a session was ended. Beyond MostEnded the one with the earliest end of its
+// own is forgotten.
+func (k *Keeper) remember(s *Session) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.ended) >= MostEnded {
+		now, first := k.now(), ""
+		for guard, end := range k.ended {
+			switch {
+			case !now.Before(end):
+				delete(k.ended, guard)
+			case first == "" || end.Before(k.ended[first]):
+				first = guard
+			}
+		}
+		if len(k.ended) >= MostEnded {
+			delete(k.ended, first)
+		}
+	}
+	k.ended[s.Guard] = s.Expires
+}
 
 // Put seals a value into cookies. Error: ErrTooLong.
 func (k *Keeper) Put(w http.ResponseWriter, r *http.Request, name string, value any, until time.Time) error {

@@ -98,6 +98,36 @@ var _ = Describe("A session", func() {
 		Expect(s.Token).To(Equal("short"))
 	})
 
+	It("that was ended is none in any copy of its cookies, and others go on", func() {
+		k, err := session.New(secret, func() time.Time { return now })
+		Expect(err).NotTo(HaveOccurred())
+		signedIn := func(token string, ends time.Time) *http.Request {
+			r, w := httptest.NewRequest(http.MethodGet, "http://localhost/", http.NoBody), httptest.NewRecorder()
+			Expect(k.Begin(w, r, session.Session{Token: token, Expires: ends})).To(Succeed())
+			for _, c := range w.Result().Cookies() {
+				r.AddCookie(c)
+			}
+			return r
+		}
+		mine, other := signedIn("mine", now.Add(time.Hour)), signedIn("other", now.Add(time.Hour))
+		ended := mine.Clone(mine.Context())
+		k.End(httptest.NewRecorder(), ended)
+		_, ok := k.Of(mine)
+		Expect(ok).To(BeFalse())
+		_, ok = k.Of(other)
+		Expect(ok).To(BeTrue())
+
+		By("forgetting no more than it must, when very many are ended")
+		for range session.MostEnded - 1 {
+			k.End(httptest.NewRecorder(), signedIn("short", now.Add(time.Minute)))
+		}
+		k.End(httptest.NewRecorder(), other)
+		for _, r := range []*http.Request{mine, other} {
+			_, ok = k.Of(r)
+			Expect(ok).To(BeFalse())
+		}
+	})
+
 	It("does not begin where the token is longer than cookies can be", func() {
 		r := httptest.NewRequest(http.MethodGet, "http://localhost/", http.NoBody)
 		s := session.Session{Token: strings.Repeat("t", session.Most)}
