@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"crypto/subtle"
 	"errors"
 	"html/template"
 	"log/slog"
@@ -98,14 +99,24 @@ func (*Pages) visited(w http.ResponseWriter, r *http.Request, who *Reader, show 
 ) {
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, maxPost)
-		if err := r.ParseForm(); err != nil {
+		if err := parseForm(r); err != nil {
 			return nil, &refusal{status: http.StatusRequestEntityTooLarge, detail: "the form is too long"}
 		}
-		if !own(r) || !who.Open && (who.Guard == "" || r.PostForm.Get("guard") != who.Guard) {
+		guarded := who.Guard != "" &&
+			subtle.ConstantTimeCompare([]byte(who.Guard), []byte(r.PostForm.Get("guard"))) == 1
+		if !own(r) && !(guarded && typed(r)) || !who.Open && !guarded {
 			return nil, errNotGuarded
 		}
 	}
 	return show(&visit{r, who})
+}
+
+// parseForm reads a form, of at most maxPost, into memory.
+func parseForm(r *http.Request) error {
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		return r.ParseMultipartForm(maxPost)
+	}
+	return r.ParseForm()
 }
 
 // guard sets the headers of every page.

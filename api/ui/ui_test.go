@@ -62,7 +62,7 @@ func pages(a answers, who *answer.Asker) http.Handler {
 	u, err := ui.New(ui.Deps{
 		API:     a.serve,
 		Reader:  func(*http.Request) (*ui.Reader, error) { return &ui.Reader{Asker: who}, nil },
-		SignIns: accounts{}, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "test",
+		SignIns: accounts{}, Refuse: auth.Refuse, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "test",
 	})
 	Expect(err).NotTo(HaveOccurred())
 	mux := http.NewServeMux()
@@ -160,6 +160,42 @@ var _ = Describe("A page", func() {
 		}
 		Expect(get(pages(x, all), "/ui/charge/c").Body.String()).To(And(ContainSubstring("at 20\u00a0%"),
 			ContainSubstring("at 5.5\u00a0%")))
+	})
+
+	DescribeTable("takes a form of a page of ours, or one that the browser sends again with its guard", func(site,
+		guard string, status int,
+	) {
+		u, err := ui.New(ui.Deps{
+			API:     october().serve,
+			Reader:  func(*http.Request) (*ui.Reader, error) { return &ui.Reader{Asker: all, Guard: "g"}, nil },
+			SignIns: accounts{}, Refuse: auth.Refuse, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "test",
+		})
+		Expect(err).NotTo(HaveOccurred())
+		mux := http.NewServeMux()
+		u.Register(mux)
+		form := url.Values{"guard": {guard}}
+		r := httptest.NewRequest(http.MethodPost, "/ui/operate/what-if", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", site)
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		Expect(w.Code).To(Equal(status))
+	},
+		Entry("of ours", "same-origin", "g", http.StatusOK),
+		Entry("of ours, without its guard", "same-origin", "", http.StatusForbidden),
+		Entry("of the browser itself, with the guard", "none", "g", http.StatusOK),
+		Entry("of the browser itself, with another one", "none", "h", http.StatusForbidden),
+		Entry("of the same domain", "same-site", "g", http.StatusForbidden),
+		Entry("of another site", "cross-site", "g", http.StatusForbidden),
+	)
+
+	It("takes no password of a form that no page has sent", func() {
+		r := httptest.NewRequest(http.MethodPost, "/ui/sign-in", strings.NewReader("user=a&password=b"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "none")
+		w := httptest.NewRecorder()
+		pages(october(), all).ServeHTTP(w, r)
+		Expect(w.Code).To(Equal(http.StatusForbidden))
 	})
 
 	It("has files that a browser keeps for ever, under names that change with them", func() {
