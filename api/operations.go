@@ -15,4 +15,12 @@ func (s *Server) operations(api huma.API) {
 	get(s, api, "month-policies", "/months/policies", "How the open months of foundations close", o.Policies)
 	post(s, api, "month-mode", "/months/mode", "Say how open months close", bodied(o.Mode))
 	post(s, api, "month-grace", "/months/grace", "Say when open months close by themselves", bodied(o.Grace))
+	post(s, api, "check-catalogue", "/catalogues/check", "The mistakes of a catalogue, by line and column",
+		oneOfFew(s, bodied(o.Check)))
+	post(s, api, "preview-catalogue", "/catalogues/preview", "What the publication of a catalogue would change",
+		oneOfFew(s, bodied(o.Preview)))
+	post(s, api, "publish-catalogue", "/catalogues", "Put a catalogue version in force",
+		oneOfFew(s, bodied(o.Publish)))
+	post(s, api, "rollback-catalogue", "/catalogues/{version}/rollback", "Put an earlier version in force again",
+		oneOfFew(s, o.Rollback))
 }

@@ -1,9 +1,9 @@
-// Package operate has what operators do by the API: they close months and open them again, and say
-// how months close. Each act has a preview, and may expect that what was seen stands.
+// Package operate has what operators do by the API: they close months and open them again, say how
+// months close, and put catalogue versions in force. Each act has a preview, and may expect that
+// what was seen stands.
 //
 // Reads METERED, BILLING and USAGE. Writes acts to USAGE, by the functions that the commands call,
-// and names the asker as who acts. An act waits for the projector to take it up, at most
-// maxWait.
+// and names the asker as who acts. An act waits for its effect, at most 20 s.
 //
 // # Guarantees
 //

@@ -14,8 +14,7 @@ import (
 // Limits of an act's waits. An answer takes 30 s at most.
 const (
 	patience    = 5 * time.Second  // for METERED to have what an expectation is about
-	defaultWait = 10 * time.Second // for the effect of an act
-	maxWait     = 20 * time.Second
+	defaultWait = 10 * time.Second // for the effect of an act; at most 20 s where an asker says so
 )
 
 // Operations are what operators do. They are safe for concurrent use.

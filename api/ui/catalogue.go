@@ -10,13 +10,21 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
+// cataloguesPage is the versions of the price catalogue.
+type cataloguesPage struct {
+	answer.Catalogues
+	May  bool // the reader may publish
+	Done string
+}
+
 // catalogues shows the versions of the price catalogue, the newest first.
 func (u *Pages) catalogues(v *visit) (*view, error) {
-	q, x := ask("/catalogues"), &answer.Catalogues{}
-	if err := u.get(v.Context(), v.who, q, x); err != nil {
+	q, x := ask("/catalogues"), &cataloguesPage{Done: v.FormValue("done")}
+	x.May = v.who.Guard != "" && v.who.Asker.Decide.Everybody
+	if err := u.get(v.Context(), v.who, q, &x.Catalogues); err != nil {
 		return nil, err
 	}
-	slices.Reverse(x.Catalogues)
+	slices.Reverse(x.Catalogues.Catalogues)
 	return &view{file: "catalogues", title: "Prices", here: "catalogues", json: q, data: x}, nil
 }
 

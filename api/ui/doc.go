@@ -10,8 +10,8 @@
 //     times and sizes, chart.go the data of charts.
 //   - signin.go lets people in. finance.go has the months of all tenants, tenant.go that of one,
 //     resource.go charges and what runs, statement.go statements, event.go the fate of an event,
-//     catalogue.go prices; operator.go has the pages of operators, month.go what they decide about
-//     months.
+//     catalogue.go prices; operator.go has the pages of operators, publish.go puts prices in
+//     force, month.go closes months.
 //   - templates/components.html has the components, one definition each; static/daybook.css their
 //     looks.
 //   - static/ is embedded with the licences of others' files (LICENSES.txt). No page asks another

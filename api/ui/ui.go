@@ -171,6 +171,8 @@ func (u *Pages) table() map[string]func(*visit) (*view, error) {
 		"GET /operate/catalogues/{version}":              u.catalogue,
 		"GET /operate/what-if":                           u.whatIf,
 		"POST /operate/what-if":                          u.whatIf,
+		"GET /operate/publish":                           u.publishing,
+		"POST /operate/publish":                          u.publish,
 	}
 }
 

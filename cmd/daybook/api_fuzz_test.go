@@ -134,7 +134,7 @@ func oddBody(pick func() string, random *rand.Rand) string {
 	fields := map[string]any{}
 	for _, name := range []string{
 		"action", "note", "as", "kind", "from", "to", "version", "foundation", "tenant", "catalogue", "month", "closed",
-		"mode", "grace_seconds", "expect", "wait_seconds",
+		"mode", "grace_seconds", "expect", "wait_seconds", "name", "currency_from",
 	} {
 		if random.IntN(2) == 0 {
 			fields[name] = pick()

@@ -93,11 +93,14 @@ func asks() map[string]rights {
 		"price": anybody, "what-if": global,
 		"month-closing": global, "month-policies": member, "close-month": acting, "reopen-month": acting,
 		"month-mode": acting, "month-grace": acting,
+		"check-catalogue": global, "preview-catalogue": global, "publish-catalogue": acting, "rollback-catalogue": acting,
 	}
 }
 
 // bodies are the questions and acts of POST.
 func bodies() map[string]string {
+	const prices = `{"catalogue":"currency: GBP\nplans: [{name: all, match: {kind: app}, valid_from: 2020-01-01, ` +
+		`components: [{name: fee, formula: \"1\"}]}]\n"`
 	return map[string]string{
 		"decide":       `{"action":"discard","note":"by the matrix"}`,
 		"close-month":  `{"foundation":"trove-wiki","note":"by the matrix"}`,
@@ -106,9 +109,15 @@ func bodies() map[string]string {
 		"month-grace":  `{"foundation":"trove-wiki","note":"by the matrix","grace_seconds":3600}`,
 		"price": `{"kind":"app","footprint":{"instances":1,"memory_mb":64},"from":"2026-10-01T00:00:00Z",` +
 			`"to":"2026-10-02T00:00:00Z"}`,
-		"what-if": `{"catalogue":"currency: GBP\nplans: [{name: all, match: {kind: app}, valid_from: 2020-01-01, ` +
-			`components: [{name: fee, formula: \"1\"}]}]\n"}`,
+		"what-if": prices + "}", "check-catalogue": prices + "}", "preview-catalogue": prices + "}",
+		"publish-catalogue": prices + `,"note":"by the matrix"}`, "rollback-catalogue": `{"note":"by the matrix"}`,
 	}
+}
+
+// common reports whether everybody may see what the operation is about, so that 403 tells nothing:
+// prices, and nobody's data.
+func common(o *operation) bool {
+	return o.ID == "what-if" || strings.HasSuffix(o.ID, "-catalogue")
 }
 
 // The users of the matrix, beside the operator of the platform.
@@ -291,8 +300,8 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 					want = http.StatusForbidden // the others do not see it: it is a database's
 				case t.may[needed]:
 					want = http.StatusOK
-				case o.ID == "what-if":
-					want = http.StatusForbidden // of everybody's bills
+				case common(o):
+					want = http.StatusForbidden
 				}
 				if !exists(o) && want == http.StatusOK {
 					continue

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"html"
 	"io"
 	"log/slog"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -40,12 +42,23 @@ func (s *served) browser() *browser {
 // page is the status, the address (without that of the site) and the text of a page.
 func (b *browser) page(method, path string, form url.Values) (status int, at, text string) {
 	GinkgoHelper()
+	return b.asked(method, path, "application/x-www-form-urlencoded", strings.NewReader(form.Encode()))
+}
+
+// sent is the page that a form of another type leads to.
+func (b *browser) sent(path, kind string, form io.Reader) (status int, at, text string) {
+	GinkgoHelper()
+	return b.asked(http.MethodPost, path, kind, form)
+}
+
+func (b *browser) asked(method, path, kind string, form io.Reader) (status int, at, text string) {
+	GinkgoHelper()
 	if !strings.HasPrefix(path, "http") {
 		path = b.site + path
 	}
-	r, err := http.NewRequestWithContext(GinkgoT().Context(), method, path, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(GinkgoT().Context(), method, path, form)
 	Expect(err).NotTo(HaveOccurred())
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Content-Type", kind)
 	r.Header.Set("Origin", r.URL.Scheme+"://"+r.URL.Host)
 	answer, err := b.Do(r)
 	Expect(err).NotTo(HaveOccurred())
@@ -229,6 +242,24 @@ var _ = Describe("Pages", Ordered, func() {
 		Expect(text).To(And(ContainSubstring("Difference"), ContainSubstring("2026-10")))
 	})
 
+	It("mark the lines of mistakes in prices that are published, from a file, too", func() {
+		b := of.browser()
+		_, _, text := b.page(http.MethodPost, "/ui/sign-in", url.Values{"user": {"ann"}, "password": {password}})
+		guard := regexp.MustCompile(`name="guard" value="([^"]+)"`).FindStringSubmatch(text)
+		var form bytes.Buffer
+		parts := multipart.NewWriter(&form)
+		Expect(parts.WriteField("guard", guard[1])).To(Succeed())
+		file, err := parts.CreateFormFile("file", "prices.yaml")
+		Expect(err).NotTo(HaveOccurred())
+		_, err = io.WriteString(file, "currency: GBP\nplans: 7\n# the end\n")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(parts.Close()).To(Succeed())
+		status, _, text := b.sent("/ui/operate/publish", parts.FormDataContentType(), &form)
+		Expect(status).To(Equal(http.StatusOK))
+		Expect(text).To(And(ContainSubstring("line 2, column 8"), ContainSubstring("<code># the end</code>")))
+		Expect(text).NotTo(ContainSubstring("Put it in force"))
+	})
+
 	It("show nothing of another tenant, with the bytes of one that does not exist", func() {
 		b, _, _, _ := signedIn("mary", "mary's", "/ui/")
 		for _, page := range []string{"/ui/tenant/demo/%s", "/v1/totals?tenant=%s", "/v1/running?tenant=%s"} {
@@ -266,6 +297,9 @@ var _ = Describe("Pages", Ordered, func() {
 		Expect(at).To(Equal("/ui/tenants"))
 		guard := regexp.MustCompile(`name="guard" value="([^"]+)"`).FindStringSubmatch(text)
 		Expect(guard).NotTo(BeNil())
+		mine, err := url.Parse(of.address)
+		Expect(err).NotTo(HaveOccurred())
+		cookies := b.Jar.Cookies(mine)
 
 		By("taking no act of a session without its guard: a page of another site sends the cookies, too")
 		status, _, text = b.page(http.MethodPost, "/v1/holds/x/decision", nil)
@@ -277,6 +311,12 @@ var _ = Describe("Pages", Ordered, func() {
 		Expect([]any{status, at}).To(Equal([]any{http.StatusOK, "/ui/tenants"}))
 		b.page(http.MethodPost, "/ui/sign-out", url.Values{"guard": {guard[1]}})
 		_, at, _ = b.page(http.MethodGet, "/ui/tenants", nil)
+		Expect(at).To(HavePrefix("/ui/sign-in"))
+
+		By("ending every copy of it")
+		thief := of.browser()
+		thief.Jar.SetCookies(mine, cookies)
+		_, at, _ = thief.page(http.MethodGet, "/ui/tenants", nil)
 		Expect(at).To(HavePrefix("/ui/sign-in"))
 	})
 

@@ -151,29 +151,19 @@ func (c *putFlags) outcome(e *shell.Env, name string, stored bool, err error) er
 // compare waits for the effect that the pricer puts out, and compares it with the one that was
 // seen.
 func (c *putFlags) compare(e *shell.Env, b *bus.Bus, billing, looked uint64, seen *effect.Effect) error {
-	act, found, err := acts.InForce(e.Ctx, b)
-	if err != nil || !found || act.Catalogue.Version != seen.Version {
+	got, err := preview.Compare(e.Ctx, b, billing, looked, seen, c.Wait)
+	if err != nil || got.Act.Sequence == 0 {
 		return err // another version has come meanwhile
 	}
-	ctx, cancel := context.WithTimeout(e.Ctx, c.Wait)
-	defer cancel()
-	put, err := preview.Await(ctx, b, billing, &act)
-	if err != nil && ctx.Err() != nil && e.Ctx.Err() == nil {
+	if got.Put == nil {
 		fmt.Fprintf(e.Stdout, "the pricer has not put it in force within %s: it does not run, or is behind. daybook "+
 			"catalogue history shows the effect when it has\n", c.Wait)
 		return nil
 	}
-	if err != nil {
+	if err := print.Compared(e.Stdout, got.Put, got.Equal, got.Between, c.Exact); err != nil {
 		return err
 	}
-	between, err := metered.Changes(e.Ctx, b, looked, put.Cause.Sequence)
-	if err != nil {
-		return err
-	}
-	if err := print.Compared(e.Stdout, put, put.Equal(seen), between, c.Exact); err != nil {
-		return err
-	}
-	if between == 0 && !put.Equal(seen) {
+	if got.Between == 0 && !got.Equal {
 		return shell.ErrDiffers
 	}
 	return nil
