@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
+	"github.com/daybook-billing/daybook/api/operate"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger"
 )
@@ -46,6 +47,8 @@ type Deps struct {
 	State func(ctx context.Context) (ledger.State, error)
 	// SigningKey signs bundles of statements; nil leaves them unsigned.
 	SigningKey ed25519.PrivateKey
+	// Resubmit stores the facts of quarantined input; nil: it is not resubmitted.
+	Resubmit operate.Resubmit
 	// Authenticator stands in for the one of Config.Auth.
 	Authenticator Authenticator
 }

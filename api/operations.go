@@ -23,4 +23,10 @@ func (s *Server) operations(api huma.API) {
 		oneOfFew(s, bodied(o.Publish)))
 	post(s, api, "rollback-catalogue", "/catalogues/{version}/rollback", "Put an earlier version in force again",
 		oneOfFew(s, o.Rollback))
+	heavy(s, api, "quarantine", "/quarantine", "Input that nobody understood, in pages", o.Quarantine)
+	heavy(s, api, "quarantined", "/quarantine/{sequence}", "An input with its whole text, and why it was refused",
+		o.Input)
+	post(s, api, "resubmit", "/quarantine/resubmit", "Put input through this version again, and store the facts",
+		oneOfFew(s, bodied(o.Resubmit)))
+	post(s, api, "discard", "/quarantine/discard", "Say that input needs nothing more", oneOfFew(s, bodied(o.Discard)))
 }

@@ -74,7 +74,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.operate = operate.New(answers, deps.Bus, s.now)
+	s.operate = operate.New(answers, deps.Bus, s.now, deps.Resubmit)
 	var err error
 	if s.auth == nil {
 		cfg.Auth.Listen = s.cfg.Address

@@ -196,7 +196,7 @@ func (a *Answers) resource(ctx context.Context, owners []events.Owner, x *Resour
 	if err != nil || len(all) > 0 {
 		return all, omitted, err
 	}
-	view, err := a.view(ctx)
+	view, err := a.View(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -212,8 +212,8 @@ func (a *Answers) resource(ctx context.Context, owners []events.Owner, x *Resour
 	return trace.Charges(ctx, a.bus, owners, guids[0], x.Month)
 }
 
-// view is the streams without erased names.
-func (a *Answers) view(ctx context.Context) (*names.View, error) {
+// View is the streams without erased names.
+func (a *Answers) View(ctx context.Context) (*names.View, error) {
 	erasures, err := a.erasures.Read(ctx)
 	return &names.View{Streams: a.bus, Erasures: erasures}, err
 }

@@ -154,7 +154,7 @@ func (a *Answers) Bundle(ctx context.Context, asker *Asker, x *StatementQuestion
 	if err != nil {
 		return nil, err
 	}
-	view, err := a.view(ctx)
+	view, err := a.View(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ type TracedAnomaly struct {
 // Trace answers with the fate of an event, for each message about it in the asker's scope:
 // messages about nobody's usage are for askers with everybody's.
 func (a *Answers) Trace(ctx context.Context, asker *Asker, x *EventQuestion) (*Traces, error) {
-	view, err := a.view(ctx)
+	view, err := a.View(ctx)
 	if err != nil {
 		return nil, err
 	}

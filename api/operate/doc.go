@@ -1,8 +1,9 @@
 // Package operate has what operators do by the API: they close months and open them again, say how
-// months close, and put catalogue versions in force. Each act has a preview, and may expect that
-// what was seen stands.
+// months close, put catalogue versions in force, and resubmit or discard quarantined input. A
+// closing and a publication have previews, and may expect that what was seen stands.
 //
-// Reads METERED, BILLING and USAGE. Writes acts to USAGE, by the functions that the commands call,
+// Reads METERED, BILLING, USAGE and QUARANTINE. Writes acts to USAGE, and by a Resubmit facts, too,
+// and last words to QUARANTINE, all of them by the functions that the commands call,
 // and names the asker as who acts. An act waits for its effect, at most 20 s.
 //
 // # Guarantees

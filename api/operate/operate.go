@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
 )
 
@@ -19,14 +20,16 @@ const (
 
 // Operations are what operators do. They are safe for concurrent use.
 type Operations struct {
-	answers *answer.Answers
-	bus     answer.Bus
-	now     func() time.Time
+	answers  *answer.Answers
+	bus      answer.Bus
+	now      func() time.Time
+	resubmit Resubmit
 }
 
-// New returns the operations on the streams of a bus.
-func New(a *answer.Answers, b answer.Bus, now func() time.Time) *Operations {
-	return &Operations{answers: a, bus: b, now: now}
+// New returns the operations on the streams of a bus. Without a Resubmit quarantined input is not
+// resubmitted.
+func New(a *answer.Answers, b answer.Bus, now func() time.Time, r Resubmit) *Operations {
+	return &Operations{answers: a, bus: b, now: now, resubmit: r}
 }
 
 // time is the time of an act.
@@ -70,6 +73,9 @@ func problem(err error) error {
 	var long *acts.TooLongError
 	if errors.As(err, &long) {
 		return invalid("%s", err)
+	}
+	if errors.Is(err, bus.ErrDenied) {
+		return refused("this API's user of NATS may not store it: the command does it as another user, who may")
 	}
 	if conflict(err) {
 		return refused("%s", err)

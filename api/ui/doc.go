@@ -11,7 +11,7 @@
 //   - signin.go lets people in. finance.go has the months of all tenants, tenant.go that of one,
 //     resource.go charges and what runs, statement.go statements, event.go the fate of an event,
 //     catalogue.go prices; operator.go has the pages of operators, publish.go puts prices in
-//     force, month.go closes months.
+//     force, month.go closes months, quarantine.go settles input.
 //   - templates/components.html has the components, one definition each; static/daybook.css their
 //     looks.
 //   - static/ is embedded with the licences of others' files (LICENSES.txt). No page asks another

@@ -170,6 +170,9 @@ func (u *Pages) actOnMonth(act, done string) func(*visit) (*view, error) {
 	}
 }
 
+// longestGrace is the most days from the end of a month to its closing.
+const longestGrace = 366
+
 // policy says how and when open months close.
 func (u *Pages) policy(v *visit) (*view, error) {
 	of := operate.PolicyWord{Foundation: v.PostFormValue("foundation"), Note: v.PostFormValue("note")}
@@ -182,8 +185,8 @@ func (u *Pages) policy(v *visit) (*view, error) {
 	if days := v.PostFormValue("days"); days != "" {
 		const day = 24 * 60 * 60
 		n, wrong := strconv.ParseUint(days, 10, 16)
-		if wrong != nil {
-			back.Set("problem", "the grace is a number of days, such as 5")
+		if wrong != nil || n > longestGrace {
+			back.Set("problem", "the grace is a number of days, at most 366")
 		} else {
 			word := operate.GraceWord{PolicyWord: of, GraceSeconds: uint32(n) * day}
 			err = u.post(v.Context(), v.who, ask("/months/grace"), &word, &acted)

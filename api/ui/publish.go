@@ -123,7 +123,7 @@ func (u *Pages) publish(v *visit) (*view, error) {
 func uploaded(r *http.Request) (string, error) {
 	file, _, err := r.FormFile("file")
 	if err != nil {
-		return "", nil //nolint:nilerr // the form has none
+		return "", nil // the form has none
 	}
 	defer func() { _ = file.Close() }()
 	text, err := io.ReadAll(io.LimitReader(file, maxPost))

@@ -168,7 +168,8 @@ var _ = Describe("A page", func() {
 		u, err := ui.New(ui.Deps{
 			API:     october().serve,
 			Reader:  func(*http.Request) (*ui.Reader, error) { return &ui.Reader{Asker: all, Guard: "g"}, nil },
-			SignIns: accounts{}, Refuse: auth.Refuse, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "test",
+			SignIns: accounts{}, Refuse: auth.Refuse, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+			Version: "test",
 		})
 		Expect(err).NotTo(HaveOccurred())
 		mux := http.NewServeMux()

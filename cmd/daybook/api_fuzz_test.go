@@ -135,10 +135,14 @@ func oddBody(pick func() string, random *rand.Rand) string {
 	for _, name := range []string{
 		"action", "note", "as", "kind", "from", "to", "version", "foundation", "tenant", "catalogue", "month", "closed",
 		"mode", "grace_seconds", "expect", "wait_seconds", "name", "currency_from",
+		"at_end",
 	} {
 		if random.IntN(2) == 0 {
 			fields[name] = pick()
 		}
+	}
+	if random.IntN(2) == 0 {
+		fields["sequences"] = []uint64{1, random.Uint64N(5)}
 	}
 	if random.IntN(2) == 0 {
 		fields["kind"], fields["from"], fields["to"] = "app", "2026-10-01T00:00:00Z", "2026-10-05T00:00:00Z"

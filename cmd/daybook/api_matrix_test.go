@@ -93,7 +93,9 @@ func asks() map[string]rights {
 		"price": anybody, "what-if": global,
 		"month-closing": global, "month-policies": member, "close-month": acting, "reopen-month": acting,
 		"month-mode": acting, "month-grace": acting,
-		"check-catalogue": global, "preview-catalogue": global, "publish-catalogue": acting, "rollback-catalogue": acting,
+		"quarantine": global, "quarantined": global, "resubmit": acting, "discard": acting,
+		"check-catalogue": global, "preview-catalogue": global, "publish-catalogue": acting,
+		"rollback-catalogue": acting,
 	}
 }
 
@@ -110,6 +112,7 @@ func bodies() map[string]string {
 		"price": `{"kind":"app","footprint":{"instances":1,"memory_mb":64},"from":"2026-10-01T00:00:00Z",` +
 			`"to":"2026-10-02T00:00:00Z"}`,
 		"what-if": prices + "}", "check-catalogue": prices + "}", "preview-catalogue": prices + "}",
+		"resubmit": `{"sequences":[1],"note":"by the matrix"}`, "discard": `{"sequences":[1],"note":"by the matrix"}`,
 		"publish-catalogue": prices + `,"note":"by the matrix"}`, "rollback-catalogue": `{"note":"by the matrix"}`,
 	}
 }
@@ -225,7 +228,7 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 				"version": "current", "limit": "5", "what": "charges",
 				// the statements of the demo are those of a database's tenant
 				"source": issued.Source, "foundation": issued.Foundation, "number": fmt.Sprint(issued.Number),
-				"line": "1",
+				"line": "1", "sequence": "1",
 			}
 		}
 		holds, _, err := books.Held(ctx, ledger.Query{})

@@ -87,7 +87,8 @@ var _ = Describe("The months by the API", func() {
 		seen := look("2026-10")
 		s.ran("collect", "file", second)
 		Eventually(func() uint64 { return look("2026-10").Metered }).Should(BeNumerically(">", seen.Metered))
-		status, text := a.sent(&acted, "months/2026-10/closing", act{Foundation: "file", Note: "n", Expect: &seen.Metered})
+		status, text := a.sent(&acted, "months/2026-10/closing",
+			act{Foundation: "file", Note: "n", Expect: &seen.Metered})
 		Expect(status).To(Equal(http.StatusConflict))
 		Expect(text).To(ContainSubstring("look again"))
 

@@ -20,6 +20,7 @@ import (
 	"github.com/daybook-billing/daybook/api"
 	answers "github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
+	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
 	"github.com/daybook-billing/daybook/ledger"
@@ -84,6 +85,7 @@ func (s *site) ask(ctx context.Context, with ...func(*api.Deps)) *asked {
 	a := &asked{site: s, poster: ledger.NewPoster(s.bus, books, log), asker: everything()}
 	deps := api.Deps{
 		Reader: memory.NewReader(books, s.bus), Bus: s.bus, Authenticator: a, Version: "test", Log: log,
+		Resubmit: collect.Resubmitter(s.bus),
 	}
 	for _, change := range with {
 		change(&deps)

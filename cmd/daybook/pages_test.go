@@ -19,6 +19,7 @@ import (
 
 	"github.com/daybook-billing/daybook/api"
 	"github.com/daybook-billing/daybook/api/auth"
+	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/internal/lab/cc"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
@@ -106,7 +107,10 @@ func (s *site) withPages(ctx context.Context, password string) *served {
 		Accounts: []auth.Account{
 			{Name: "ann", Password: digest, All: true, Scopes: []string{"usage", "money", "decide"}},
 		},
-	}}, api.Deps{Reader: memory.NewReader(books, s.bus), Bus: s.bus, Version: "test", Log: log})
+	}}, api.Deps{
+		Reader: memory.NewReader(books, s.bus), Bus: s.bus, Version: "test", Log: log,
+		Resubmit: collect.Resubmitter(s.bus),
+	})
 	Expect(err).NotTo(HaveOccurred())
 	posting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)

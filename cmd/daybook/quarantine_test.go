@@ -64,7 +64,7 @@ var _ = Describe("daybook quarantine", func() {
 	})
 
 	It("resubmits what is understood now, once, and says what is not", func(ctx SpecContext) {
-		status, out, problem := s.daybook("quarantine", "resubmit", "--all")
+		status, out, problem := s.daybook("quarantine", "resubmit", "--all", "--by", "ann", "--note", "a new version")
 		Expect(status).To(BeZero(), problem)
 		Expect(out).To(And(MatchRegexp(`1 +stored`), MatchRegexp(`2 +refused`),
 			HaveSuffix("1 stored, 0 known, 0 ignored, 1 refused; what is not refused counts as quarantined no "+
@@ -73,7 +73,7 @@ var _ = Describe("daybook quarantine", func() {
 		Expect(out).To(And(ContainSubstring("november.jsonl"), Not(ContainSubstring("billing.trove")),
 			HaveSuffix("quarantined: 1\n")))
 		_, out, _ = s.daybook("quarantine", "list", "--all")
-		Expect(out).To(And(MatchRegexp(`billing\.trove.* stored\n`), HaveSuffix("quarantined: 1\n")))
+		Expect(out).To(And(MatchRegexp(`billing\.trove.* stored by ann: a new version\n`), HaveSuffix("quarantined: 1\n")))
 		status, out, _ = s.daybook("quarantine", "resubmit", "1", "--format", "json")
 		Expect(status).To(BeZero())
 		Expect(out).To(ContainSubstring(`"outcome":"known"`))

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/daybook-billing/daybook/api"
 	"github.com/daybook-billing/daybook/api/auth"
+	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/service"
 )
@@ -53,7 +54,7 @@ func (c *serveCmd) Run(e *shell.Env) error {
 	defer all.close()
 	server, err := api.New(cfg, api.Deps{
 		Reader: all.reader, Bus: b, Queries: b, Log: process.Log, Version: version(e.Ctx),
-		SigningKey: key, State: all.state,
+		SigningKey: key, State: all.state, Resubmit: collect.Resubmitter(b),
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/daybook-billing/daybook/api"
 	"github.com/daybook-billing/daybook/api/auth"
+	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 )
 
 // makeAPI makes the API, unless it is off. Without the flag it does without its port.
@@ -26,7 +27,7 @@ func (s *system) makeAPI() (err error) {
 	}
 	s.api, err = api.New(cfg, api.Deps{
 		Reader: s.books.reader, Bus: s.bus, Queries: s.bus, Log: s.log, Version: version(s.env.Ctx),
-		State: s.books.state,
+		State: s.books.state, Resubmit: collect.Resubmitter(s.bus),
 	})
 	if err != nil {
 		return err

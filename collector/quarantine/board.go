@@ -26,8 +26,8 @@ type Board struct {
 // Word is the last word on an input.
 type Word struct {
 	Outcome string // Stored, Known, Ignored, or "discarded"
-	By      string // the person of a discard
-	Note    string // the reason of a discard
+	By      string // the person
+	Note    string // the reason
 	Time    time.Time
 }
 

@@ -47,6 +47,8 @@ type Rules struct {
 	// AtEnd places a Cloud Foundry event without a known position behind every fact of its list.
 	// Without it such an event is refused.
 	AtEnd bool
+	// By is who resubmits, Note the reason: both stand in the last words.
+	By, Note string
 }
 
 // Store is a Resubmitter's access to the streams; OnBus makes one.

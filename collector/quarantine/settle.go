@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/limit"
 )
 
 // settle stores the last words on the entries of a part that were understood, each once. A crash
@@ -28,12 +29,14 @@ func (r *Resubmitter) settle(ctx context.Context, part []Entry, results []Resubm
 		if !understood {
 			continue
 		}
-		subject := events.SettledSubject(e.Source, e.Foundation)
-		bySubject[subject] = append(bySubject[subject], events.Act{
+		word := events.Act{
 			ID:   events.ID("settled", e.Source, e.Foundation, e.ID),
 			Kind: events.ActResubmission, Source: e.Source, Foundation: e.Foundation, Time: now,
-			Input: events.Input{ID: e.ID, Outcome: outcome},
-		})
+			By: r.rules.By, Note: r.rules.Note, Input: events.Input{ID: e.ID, Outcome: outcome},
+		}
+		limit.Act(&word)
+		subject := events.SettledSubject(e.Source, e.Foundation)
+		bySubject[subject] = append(bySubject[subject], word)
 	}
 	for _, subject := range slices.Sorted(maps.Keys(bySubject)) {
 		if err := r.settleOn(ctx, subject, bySubject[subject]); err != nil {

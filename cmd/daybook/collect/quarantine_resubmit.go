@@ -5,16 +5,19 @@ import (
 	"errors"
 	"io"
 
+	"github.com/daybook-billing/daybook/api/operate"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/collector/quarantine"
+	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 type quarantineResubmitCmd struct {
 	quarantineFlags
+	shell.Person
 	Sequences []uint64 `arg:"" optional:"" name:"sequence" help:"Sequences in QUARANTINE."`
 	All       bool     `help:"Everything, or all of --source and --foundation."`
 	AtEnd     bool     `help:"Append Cloud Foundry events without a known position behind all others. Billing may be wrong by it."`
@@ -39,15 +42,8 @@ func (c *quarantineResubmitCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
-	resubmitter := quarantine.NewResubmitter(quarantine.OnBus(b), quarantine.Rules{
-		Normalise: file.Normalise,
-		End: func(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error) {
-			return cf.End(ctx, cf.OnBus(b), foundation, list)
-		},
-		GUID:  usageevent.GUID,
-		AtEnd: c.AtEnd,
-	})
-	results, err := resubmitter.Run(e.Ctx, b, quarantine.Selection{Filter: c.filter(), Sequences: c.Sequences})
+	selection := quarantine.Selection{Filter: c.filter(), Sequences: c.Sequences}
+	results, err := Resubmitter(b)(e.Ctx, selection, c.By, c.Note, c.AtEnd)
 	if results == nil {
 		return err
 	}
@@ -55,6 +51,22 @@ func (c *quarantineResubmitCmd) Run(e *shell.Env) error {
 		err = printErr
 	}
 	return err
+}
+
+// Resubmitter resubmits input by what this program knows of platforms.
+func Resubmitter(b *bus.Bus) operate.Resubmit {
+	return func(ctx context.Context, s quarantine.Selection, by, note string, atEnd bool) ([]quarantine.Resubmitted,
+		error,
+	) {
+		rules := quarantine.Rules{
+			Normalise: file.Normalise,
+			End: func(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error) {
+				return cf.End(ctx, cf.OnBus(b), foundation, list)
+			},
+			GUID: usageevent.GUID, AtEnd: atEnd, By: by, Note: note,
+		}
+		return quarantine.NewResubmitter(quarantine.OnBus(b), rules).Run(ctx, b, s)
+	}
 }
 
 func (c *quarantineResubmitCmd) print(w io.Writer, results []quarantine.Resubmitted) error {
