@@ -240,7 +240,7 @@ var _ = Describe("Pages", Ordered, func() {
 		form := url.Values{"guard": {guard[1]}, "text": {"currency: GBP\nplans: 7\n"}}
 		_, _, text = b.page(http.MethodPost, "/ui/operate/what-if", form)
 		Expect(text).To(ContainSubstring("catalogue:2:8"))
-		dearer := strings.ReplaceAll(string(demo.Catalogue()), `unit_price: "0.004"`, `unit_price: "0.008"`)
+		dearer := strings.ReplaceAll(string(demo.Catalogue()), `unit_price: "0.011"`, `unit_price: "0.022"`)
 		form.Set("text", dearer)
 		_, _, text = b.page(http.MethodPost, "/ui/operate/what-if", form)
 		Expect(text).To(And(ContainSubstring("Difference"), ContainSubstring("2026-10")))
