@@ -16,6 +16,7 @@ type PlatformState struct {
 	Foundation string        `json:"foundation"`
 	At         string        `json:"at" format:"date-time" doc:"When the platform counted."`
 	Agrees     bool          `json:"agrees"`
+	Problem    string        `json:"problem,omitempty" doc:"Why the platform could not be asked since then; in full for those who may see the whole foundation."`
 	Off        *PlatformSums `json:"off,omitempty" doc:"What the platform has more than METERED, where they differ; for those who may see the whole foundation."`
 }
 
@@ -46,7 +47,13 @@ func Platforms(ctx context.Context, b plans.Reader, usage *Scope, of []Foundatio
 		x := PlatformState{
 			Source: c.Source, Foundation: c.Foundation, At: events.FormatTime(c.At), Agrees: c.Agrees,
 		}
-		if !c.Agrees && usage.Has(c.Foundation, "") {
+		whole := usage.Has(c.Foundation, "")
+		switch {
+		case c.Problem != "" && !whole:
+			x.Problem = "it could not be asked"
+		case c.Problem != "":
+			x.Problem = c.Problem
+		case !c.Agrees && whole:
 			x.Off = (*PlatformSums)(&c.Off)
 		}
 		all = append(all, x)
@@ -56,7 +63,7 @@ func Platforms(ctx context.Context, b plans.Reader, usage *Scope, of []Foundatio
 
 // Text says a comparison for a person.
 func (x *PlatformState) Text() string {
-	c := plans.Comparison{Agrees: x.Agrees}
+	c := plans.Comparison{Agrees: x.Agrees, Problem: x.Problem}
 	if x.Off != nil {
 		c.Off = reconcile.Sums(*x.Off)
 	}

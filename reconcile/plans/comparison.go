@@ -21,14 +21,20 @@ type Comparison struct {
 	Off    reconcile.Sums
 	Agrees bool
 	Polls  int // how many polls running differ
+	// Problem says why the platform's sums could not be had, for reasons that stay: a token without
+	// the scope. Empty for none.
+	Problem string `json:",omitempty"`
 }
 
 // Stands reports whether a comparison is told: a difference is once two polls running have it, for
 // something may have changed while one was made.
-func (c *Comparison) Stands() bool { return c.Agrees || c.Polls > 1 }
+func (c *Comparison) Stands() bool { return c.Agrees || c.Polls > 1 || c.Problem != "" }
 
 // Text says a comparison for a person; without numbers where Off has none.
 func (c *Comparison) Text() string {
+	if c.Problem != "" {
+		return fmt.Sprintf("is not compared with the platform since %s: %s", events.FormatTime(c.At), c.Problem)
+	}
 	if c.Agrees {
 		return "agrees with the platform at " + events.FormatTime(c.At)
 	}

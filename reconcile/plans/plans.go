@@ -177,6 +177,9 @@ type Reader interface {
 // Places are the foundations with a plan, in the order of their names.
 func Places(ctx context.Context, b Lister) ([]Place, error) { return placesWith(ctx, b, objectPlan) }
 
+// Compared are the foundations with a comparison of sums, in the order of their names.
+func Compared(ctx context.Context, b Lister) ([]Place, error) { return placesWith(ctx, b, objectAlarm) }
+
 // placesWith are the foundations with an object.
 func placesWith(ctx context.Context, b Lister, object string) (all []Place, err error) {
 	names, err := b.ListObjects(ctx, Bucket)

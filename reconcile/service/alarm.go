@@ -58,7 +58,7 @@ func (s *Service) watch(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, errEarly), errors.Is(err, cfapi.ErrNoGlobalRead): // inspections say so
+		case errors.Is(err, errEarly):
 		case err != nil:
 			s.deps.Log.LogAttrs(ctx, slog.LevelWarn, "the platform's sums could not be compared",
 				slog.String("foundation", s.config.Foundation), slog.Any("error", err))
@@ -83,6 +83,9 @@ func (s *Service) Compare(ctx context.Context) (*plans.Comparison, error) {
 		return nil, err
 	}
 	sums, err := s.deps.Platform.Sums(ctx)
+	if errors.Is(err, cfapi.ErrNoGlobalRead) {
+		return s.unable(ctx, err)
+	}
 	if err != nil || sums == nil {
 		return nil, err
 	}
@@ -121,6 +124,20 @@ func (s *Service) Compare(ctx context.Context) (*plans.Comparison, error) {
 		if last != nil {
 			c.Polls += last.Polls
 		}
+	}
+	s.show(c)
+	return c, plans.KeepAlarm(ctx, s.deps.Bus, c)
+}
+
+// unable keeps why there is nothing to compare, with the time since when.
+func (s *Service) unable(ctx context.Context, problem error) (*plans.Comparison, error) {
+	c := &plans.Comparison{
+		Source: s.config.Source, Foundation: s.config.Foundation, At: s.deps.Now().UTC().Truncate(time.Second),
+		Problem: problem.Error(),
+	}
+	last, err := plans.Alarm(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
+	if err != nil || last != nil && last.Problem == c.Problem {
+		return c, err
 	}
 	s.show(c)
 	return c, plans.KeepAlarm(ctx, s.deps.Bus, c)

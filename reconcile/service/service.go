@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/assembler"
 )
@@ -20,6 +21,7 @@ type Service struct {
 
 	mu      sync.Mutex // guards problem
 	problem error      // of the last round
+	said    bool       // problem is one that stays, and the log has it
 }
 
 // New makes a service. It does no I/O.
@@ -35,6 +37,9 @@ func New(config Config, deps Deps) (*Service, error) {
 	})
 	return s, nil
 }
+
+// Source is the source of the foundation.
+func (s *Service) Source() string { return s.config.Source }
 
 // Run inspects and compares until ctx ends. Rounds that fail are logged, and tried again.
 func (s *Service) Run(ctx context.Context) error {
@@ -54,10 +59,15 @@ func (s *Service) Ready(context.Context) (string, error) {
 	return "reconciling", s.problem
 }
 
-func (s *Service) settled(err error) {
+// settled takes the end of a round. It reports whether the log has its error already: a token
+// without the scope stays as it is until a person acts.
+func (s *Service) settled(err error) (said bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.problem = err
+	stays := errors.Is(err, cfapi.ErrNoGlobalRead)
+	said = stays && s.said
+	s.problem, s.said = err, stays
+	return said
 }
 
 // inspect makes rounds.
@@ -68,14 +78,17 @@ func (s *Service) inspect(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.settled(err)
+		said := s.settled(err)
 		switch {
 		case err != nil:
 			s.deps.Metrics.rounds.WithLabelValues(s.config.Foundation, "failed").Inc()
+			wait = min(wait, retry)
+			if said {
+				break
+			}
 			s.deps.Log.LogAttrs(ctx, slog.LevelWarn, "the foundation could not be reconciled; it is tried again",
 				slog.String("source", s.config.Source), slog.String("foundation", s.config.Foundation),
 				slog.Any("error", err))
-			wait = min(wait, retry)
 		case Unproven(planned.Plan):
 			wait = min(wait, s.config.Rules.Settle)
 		}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/plans"
@@ -103,6 +105,25 @@ var _ = Describe("What is known to differ", func() {
 		f := &reconcile.Floorplan{Beside: reconcile.Sums{Instances: 3, MemoryMB: 192, Tasks: 1}}
 		p := &reconcile.Plan{Explained: reconcile.Sums{Instances: 1, MemoryMB: 64, Services: -1}}
 		Expect(*known(f, p)).To(Equal(Sums{Instances: 4, MemoryMB: 256, Services: -1, Tasks: 1}))
+	})
+})
+
+var _ = Describe("A token without the scope", func() {
+	It("is said once, whatever comes of each round", func() {
+		s := &Service{}
+		lacks := fmt.Errorf("%w: grant it", cfapi.ErrNoGlobalRead)
+		Expect(s.settled(lacks)).To(BeFalse())
+		Expect(s.settled(lacks)).To(BeTrue())
+		Expect(s.settled(errors.New("away"))).To(BeFalse())
+		Expect(s.settled(errors.New("away"))).To(BeFalse())
+		Expect(s.settled(lacks)).To(BeFalse())
+		Expect(s.settled(nil)).To(BeFalse())
+		Expect(s.Ready(context.Background())).To(Equal("reconciling"))
+	})
+
+	It("stands in the place of a comparison", func() {
+		c := plans.Comparison{At: noon, Problem: "the token may not read"}
+		Expect(c.Text()).To(Equal("is not compared with the platform since 2026-12-01T12:00:00Z: the token may not read"))
 	})
 })
 

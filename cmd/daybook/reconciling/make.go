@@ -1,6 +1,7 @@
 package reconciling
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,22 +19,43 @@ import (
 
 // Made are the services of some foundations.
 type Made struct {
-	Services   []*service.Service
-	names      []string
-	inspectors []*cf.Inspector
+	Services []*service.Service
+	names    []string // their foundations
+	closers  []func()
 }
 
 // Close closes the connections to the platforms.
 func (m *Made) Close() {
-	for _, i := range m.inspectors {
-		i.Close()
+	for _, closes := range m.closers {
+		closes()
 	}
 }
 
 // Components run the services; each has a readiness check.
-func (m *Made) Components(process *processes.Process) (all []processes.Component) {
+func (m *Made) Components(process *processes.Process) []processes.Component {
 	for i, s := range m.Services {
 		process.Health.Ready("reconcile/"+m.names[i], s.Ready)
+	}
+	return m.components()
+}
+
+// Beside are the components of a process that does more than reconcile: their checks tell what is
+// wrong, and keep nothing from being ready.
+func (m *Made) Beside(process *processes.Process) []processes.Component {
+	for i, s := range m.Services {
+		process.Health.Ready("reconcile/"+m.names[i], func(ctx context.Context) (string, error) {
+			state, err := s.Ready(ctx)
+			if err != nil {
+				state = "not reconciling: " + err.Error()
+			}
+			return state, nil
+		})
+	}
+	return m.components()
+}
+
+func (m *Made) components() (all []processes.Component) {
+	for i, s := range m.Services {
 		all = append(all, processes.Component{Name: "reconcile " + m.names[i], Run: s.Run})
 	}
 	return all
@@ -54,7 +76,16 @@ func (s *Settings) load(act string) (out reconcile.Rules, err error) {
 	return acting(out, act), nil
 }
 
-// Make makes the services of foundations of Cloud Foundry. metrics may be nil.
+// add adds a service.
+func (m *Made) add(config service.Config, deps service.Deps) error {
+	one, err := service.New(config, deps)
+	if err == nil {
+		m.Services, m.names = append(m.Services, one), append(m.names, config.Foundation)
+	}
+	return err
+}
+
+// Make makes the services of foundations of Cloud Foundry, and of a Trove. metrics may be nil.
 func (s *Settings) Make(b *bus.Bus, log *slog.Logger, metrics *service.Metrics, foundations []collector.Foundation,
 	act string, metering *Metering,
 ) (*Made, error) {
@@ -66,31 +97,38 @@ func (s *Settings) Make(b *bus.Bus, log *slog.Logger, metrics *service.Metrics, 
 		return nil, err
 	}
 	m := &Made{}
-	for i := range foundations {
-		f := &foundations[i]
-		inspector, err := cf.New(cf.Config{ExcludeSpaces: metering.ExcludeSpaces, Retake: s.Retake, API: cfapi.Config{
-			Foundation: f.Name, API: f.API, ClientID: f.ClientID, ClientSecret: f.ClientSecret, Username: f.Username,
-			Password: f.Password, Token: f.Token, UserAgent: f.UserAgent, CAFile: f.CAFile, SkipTLS: f.SkipTLS,
-			Timeout: f.Timeout, RetryWait: f.RetryWait, Retries: f.Retries, ListSize: s.ListSize,
-		}}, cfapi.Deps{Log: log})
-		if err != nil {
-			m.Close()
-			return nil, err
-		}
-		m.inspectors = append(m.inspectors, inspector)
-		epoch := f.Epoch
-		if epoch.IsZero() {
-			epoch = metering.epoch(events.SourceCF, f.Name)
-		}
-		one, err := service.New(service.Config{
-			Source: events.SourceCF, Foundation: f.Name, Every: s.Every, Alarm: s.Alarm, Patience: s.Patience,
-			Rules: with, Epoch: epoch,
-		}, service.Deps{Bus: b, Platform: service.OnCF(inspector, s.Buildpacks), Log: log, Metrics: metrics})
-		if err != nil {
-			m.Close()
-			return nil, err
-		}
-		m.Services, m.names = append(m.Services, one), append(m.names, f.Name)
+	for i := 0; i < len(foundations) && err == nil; i++ {
+		err = s.addCF(m, b, log, metrics, with, metering, &foundations[i])
+	}
+	if err == nil && s.Trove.Given() {
+		err = s.addTrove(m, b, log, metrics, with, metering)
+	}
+	if err != nil {
+		m.Close()
+		return nil, err
 	}
 	return m, nil
+}
+
+// addCF adds the service of a foundation of Cloud Foundry.
+func (s *Settings) addCF(m *Made, b *bus.Bus, log *slog.Logger, metrics *service.Metrics, with reconcile.Rules,
+	metering *Metering, f *collector.Foundation,
+) error {
+	inspector, err := cf.New(cf.Config{ExcludeSpaces: metering.ExcludeSpaces, Retake: s.Retake, API: cfapi.Config{
+		Foundation: f.Name, API: f.API, ClientID: f.ClientID, ClientSecret: f.ClientSecret, Username: f.Username,
+		Password: f.Password, Token: f.Token, UserAgent: f.UserAgent, CAFile: f.CAFile, SkipTLS: f.SkipTLS,
+		Timeout: f.Timeout, RetryWait: f.RetryWait, Retries: f.Retries, ListSize: s.ListSize,
+	}}, cfapi.Deps{Log: log})
+	if err != nil {
+		return err
+	}
+	m.closers = append(m.closers, inspector.Close)
+	epoch := f.Epoch
+	if epoch.IsZero() {
+		epoch = metering.epoch(events.SourceCF, f.Name)
+	}
+	return m.add(service.Config{
+		Source: events.SourceCF, Foundation: f.Name, Every: s.Every, Alarm: s.Alarm, Patience: s.Patience,
+		Rules: with, Epoch: epoch,
+	}, service.Deps{Bus: b, Platform: service.OnCF(inspector, s.Buildpacks), Log: log, Metrics: metrics})
 }

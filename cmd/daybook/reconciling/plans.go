@@ -3,13 +3,13 @@ package reconciling
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/assembler"
@@ -41,18 +41,35 @@ func (c *listCmd) Run(e *shell.Env) error {
 		if err := Planned(e.Stdout, planned, c.Format == "json"); err != nil {
 			return err
 		}
-		sums, err := plans.Alarm(e.Ctx, b, at.Source, at.Foundation)
-		if err != nil {
+		if err := c.compared(e, b, at); err != nil {
 			return err
 		}
-		if sums != nil && c.Format == "table" {
-			print.Text(e.Stdout, at.Source+" "+at.Foundation+": "+sums.Text())
+	}
+	compared, err := plans.Compared(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	for _, at := range compared {
+		if slices.Contains(places, at) {
+			continue
+		}
+		if err := c.compared(e, b, at); err != nil {
+			return err
 		}
 	}
-	if len(places) == 0 && c.Format == "table" {
+	if len(places)+len(compared) == 0 && c.Format == "table" {
 		print.Text(e.Stdout, "Nothing was reconciled yet: daybook reconcile --plan makes a first plan.")
 	}
 	return nil
+}
+
+// compared prints the last comparison of sums.
+func (c *listCmd) compared(e *shell.Env, b *bus.Bus, at plans.Place) error {
+	sums, err := plans.Alarm(e.Ctx, b, at.Source, at.Foundation)
+	if err == nil && sums != nil && c.Format == "table" {
+		print.Text(e.Stdout, at.Source+" "+at.Foundation+": "+sums.Text())
+	}
+	return err
 }
 
 type showCmd struct{ place }
@@ -100,7 +117,7 @@ type applyCmd struct {
 func (c *applyCmd) Run(e *shell.Env) error {
 	var found atomic.Bool
 	err := c.with(e, "", func(e *shell.Env, b *bus.Bus, s *service.Service, foundation string) error {
-		last, err := plans.Last(e.Ctx, b, events.SourceCF, foundation)
+		last, err := plans.Last(e.Ctx, b, s.Source(), foundation)
 		if errors.Is(err, plans.ErrNoPlan) || err == nil && last.Plan.ID != c.Plan {
 			return nil
 		}

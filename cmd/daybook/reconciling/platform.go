@@ -29,14 +29,23 @@ type work func(e *shell.Env, b *bus.Bus, s *service.Service, foundation string) 
 
 // with does the work for each foundation.
 func (p *platform) with(e *shell.Env, act string, do work) error {
-	foundations, err := p.ToCollect(p.API, collect.PoliteWait)
+	foundations, err := p.foundations()
 	if err != nil {
 		return err
 	}
 	return p.within(e, act, foundations, do)
 }
 
-// withOne does the work for one foundation: a guid may be another resource in a clone.
+// foundations are those of Cloud Foundry; none where only a Trove is named.
+func (p *platform) foundations() ([]collector.Foundation, error) {
+	if p.API == "" && p.Foundations == "" && p.Trove.Given() {
+		return nil, nil
+	}
+	return p.ToCollect(p.API, collect.PoliteWait)
+}
+
+// withOne does the work for one foundation of Cloud Foundry: a guid may be another resource in a
+// clone.
 func (p *platform) withOne(e *shell.Env, do work) error {
 	foundations, err := p.ToCollect(p.API, collect.PoliteWait)
 	if err != nil {
@@ -49,7 +58,9 @@ func (p *platform) withOne(e *shell.Env, do work) error {
 		return fmt.Errorf("%s has no foundation %q, and this is about one: name it with --cf-name", p.Foundations,
 			p.Name)
 	}
-	return p.within(e, "", foundations, do)
+	alone := *p
+	alone.Trove = Trove{}
+	return alone.within(e, "", foundations, do)
 }
 
 // atOnce bounds the foundations that are worked on at the same time: each waits for METERED most of

@@ -30,6 +30,8 @@ type Settings struct {
 	Retake     time.Duration         `env:"DAYBOOK_RECONCILE_RETAKE" default:"${reconcile_retake}" help:"Wait before a list that does not agree with the platform's sums is taken again."`
 	ListSize   int                   `env:"DAYBOOK_RECONCILE_LIST_SIZE" default:"${reconcile_list_size}" help:"Resources a page of a list, 1 to ${reconcile_list_size}."`
 	Buildpacks bool                  `env:"DAYBOOK_RECONCILE_BUILDPACKS" help:"Look at buildpacks, too: for prices by them, at the cost of the list of all droplets."`
+
+	Trove Trove `embed:"" prefix:"trove-"`
 }
 
 // Metering are the settings of daybook project that a reconciliation goes by.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	processes "github.com/daybook-billing/daybook/internal/service"
@@ -29,7 +28,7 @@ func (c *serveCmd) Run(e *shell.Env) error {
 			return c.once(e.Ctx, e, s)
 		})
 	}
-	foundations, err := c.ToCollect(c.API, collect.PoliteWait)
+	foundations, err := c.foundations()
 	if err != nil {
 		return err
 	}
