@@ -102,7 +102,7 @@ func reached(ctx context.Context, from asks, q *ledger.Query) (whole []int64, re
 		}
 		return nil
 	})
-	return whole, append(rest, stretch{after: end}), len(whole) > 0 && len(rest) <= maxStretches, err
+	return whole, append(rest, stretch{after: end}), end > 0 && len(rest) <= maxStretches, err
 }
 
 // partColumns are the columns of sums and of charges that parts are divided by.
@@ -121,7 +121,7 @@ func parted(ctx context.Context, from asks, q *ledger.Query) (table string, argu
 		return "", nil, err
 	}
 	w := fromMonths.where(&now)
-	w.add("part = ANY(?)", whole)
+	w.add("part = ANY(?::bigint[])", whole)
 	all := []string{"SELECT " + partColumns + ", charges, quantity, amount, vat FROM part_sums" + w.sql()}
 	for _, s := range rest {
 		w = &where{arguments: w.arguments}
