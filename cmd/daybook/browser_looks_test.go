@@ -42,6 +42,9 @@ func (s *served) looks(password string) map[string]string {
 		"statements-none": retail + "/statements", "statement": found(bookshop+"/statements", `/ui/statements/[^"]*`),
 		"foundations": "/ui/operate", "holds": "/ui/operate/holds", "unrated": "/ui/operate/unrated",
 		"anomalies": "/ui/operate/anomalies", "months": "/ui/operate/months", "catalogues": "/ui/operate/catalogues",
+		"closing": "/ui/operate/months/2026-10/closing?foundation=demo", "publish": "/ui/operate/publish",
+		"reopening":  "/ui/operate/months/2026-10/reopening?foundation=trove-wiki",
+		"quarantine": "/ui/operate/quarantine", "quarantined": "/ui/operate/quarantine/1",
 		"catalogue": found("/ui/operate/catalogues", `/ui/operate/catalogues/[^"]*`), "what-if": "/ui/operate/what-if",
 	}
 }
