@@ -10,6 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/api/operate"
+	"github.com/daybook-billing/daybook/api/reconciled"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger"
 )
@@ -35,10 +36,16 @@ type Config struct {
 	ClosedPrices bool
 }
 
+// Bus is the part of the bus for all answers.
+type Bus interface {
+	answer.Bus
+	reconciled.Bus
+}
+
 // Deps are the parts of the API.
 type Deps struct {
 	Reader  ledger.Reader
-	Bus     answer.Bus
+	Bus     Bus
 	Queries *bus.Bus // answers questions over NATS, too; nil: it does not
 	Log     *slog.Logger
 	Version string           // of the program, for the OpenAPI document

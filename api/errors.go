@@ -35,6 +35,9 @@ const locationNear = "near"
 
 // failed is an error of an answer as the response to it. What is not the asker's fault is logged.
 func (s *Server) failed(ctx context.Context, operation string, err error) error {
+	if e := huma.HeadersError(nil); errors.As(err, &e) { // it says when to ask again
+		return err
+	}
 	if p := (&answer.Problem{}); errors.As(err, &p) {
 		near := make([]error, len(p.Near))
 		for i, name := range p.Near {

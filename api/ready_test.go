@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daybook-billing/daybook/api"
-	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger"
@@ -29,7 +28,7 @@ func (p *posted) Positions(context.Context) (ledger.Positions, error) { return p
 
 // ends are streams of which the ends count alone.
 type ends struct {
-	answer.Bus
+	api.Bus
 	at ledger.Positions
 }
 

@@ -36,6 +36,7 @@ func (s *Server) routes(api huma.API) {
 	post(s, api, "what-if", "/what-if", "What another catalogue would change; nothing is published",
 		oneOfFew(s, bodied(a.WhatIf)))
 	s.operations(api)
+	s.reconciliations(api)
 	s.exports(api)
 	s.streams(api)
 	get(s, api, "status", "/status", "How far collecting, metering and charging have come", s.status)

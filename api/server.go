@@ -18,6 +18,7 @@ import (
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/api/operate"
+	"github.com/daybook-billing/daybook/api/reconciled"
 	"github.com/daybook-billing/daybook/api/session"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger"
@@ -36,26 +37,27 @@ const (
 
 // Server is the API. Make it with New.
 type Server struct {
-	cfg       Config
-	auth      Authenticator
-	answers   *answer.Answers
-	operate   *operate.Operations
-	state     func(ctx context.Context) (ledger.State, error) // nil: it is not told
-	log       *slog.Logger
-	now       func() time.Time
-	version   string
-	key       ed25519.PrivateKey // nil: bundles are not signed
-	handler   http.Handler
-	answering http.Handler // without authentication
-	queries   queried
-	bus       *bus.Bus // nil: nothing is asked over NATS
-	reader    ledger.Reader
-	start     start
-	metrics   *metrics
-	heavy     chan struct{} // has an element for each heavy answer
-	live      streaming
-	sessions  *session.Keeper
-	address   atomic.Pointer[string] // while it listens
+	cfg        Config
+	auth       Authenticator
+	answers    *answer.Answers
+	operate    *operate.Operations
+	reconciled *reconciled.Answers
+	state      func(ctx context.Context) (ledger.State, error) // nil: it is not told
+	log        *slog.Logger
+	now        func() time.Time
+	version    string
+	key        ed25519.PrivateKey // nil: bundles are not signed
+	handler    http.Handler
+	answering  http.Handler // without authentication
+	queries    queried
+	bus        *bus.Bus // nil: nothing is asked over NATS
+	reader     ledger.Reader
+	start      start
+	metrics    *metrics
+	heavy      chan struct{} // has an element for each heavy answer
+	live       streaming
+	sessions   *session.Keeper
+	address    atomic.Pointer[string] // while it listens
 }
 
 // New makes an API. It does the I/O of auth.New alone.
@@ -75,6 +77,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		s.now = time.Now
 	}
 	s.operate = operate.New(answers, deps.Bus, s.now, deps.Resubmit)
+	s.reconciled = reconciled.NewAnswers(deps.Bus)
 	var err error
 	if s.auth == nil {
 		cfg.Auth.Listen = s.cfg.Address

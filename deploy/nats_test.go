@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,8 +17,17 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/bus/bustest"
+	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/plans"
+	"github.com/daybook-billing/daybook/reconcile/requests"
 )
+
+// agreeing does what it is asked for.
+type agreeing struct{}
+
+func (agreeing) Do(_ context.Context, r *requests.Request) (*requests.Done, error) {
+	return &requests.Done{Text: r.Act + " for " + r.By}, nil
+}
 
 // noon is when a reconciler has looked.
 var noon = time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
@@ -209,9 +219,33 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 				b := connect(ctx, looking)
 				Expect(b.GetObject(ctx, plans.Bucket, "cf.prod.plan")).To(Equal([]byte("by "+user)), looking)
 				Expect(b.ListObjects(ctx, plans.Bucket)).To(Equal([]string{"cf.prod.plan"}), looking)
-				Expect(b.PutObject(ctx, plans.Bucket, "x", nil)).To(MatchError(bus.ErrDenied), looking)
 			}
+			Expect(connect(ctx, "reader").PutObject(ctx, plans.Bucket, "x", nil)).To(MatchError(bus.ErrDenied))
 		}
+	})
+
+	It("lets the API ask the reconciler, take a plan back, and leave resources alone", func(ctx context.Context) {
+		at := plans.Place{Source: "cf", Foundation: "prod"}
+		serving, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() {
+			ended <- requests.Serve(serving, connect(ctx, "reconciler"), map[plans.Place]requests.Doer{at: agreeing{}},
+				slog.New(slog.DiscardHandler))
+		}()
+		defer func() {
+			stop()
+			Expect(<-ended).To(Succeed())
+		}()
+		b := connect(ctx, "api")
+		Eventually(func() (*requests.Done, error) {
+			return requests.Ask(ctx, b, at, &requests.Request{Act: requests.Plan, By: "ann"})
+		}).Should(Equal(&requests.Done{Text: "plan for ann"}))
+		_, err := acts.Observe(ctx, connect(ctx, "reconciler"), "cf", "prod", "a plan", []events.Observation{{
+			Finding: events.FindingGone, Kind: events.KindApp, Resource: "a1", At: noon, Seen: noon,
+		}}, "ann", "", noon)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(acts.Revert(ctx, b, "cf", "prod", "a plan", "ann", "a mistake", noon)).To(BeTrue())
+		Expect(plans.Ignore(ctx, b, "cf", "prod", &reconcile.Limitation{Resource: "x"}, noon)).To(Succeed())
 	})
 
 	It("lets the collector tell how it is doing, and a reader and the API see it", func(ctx context.Context) {

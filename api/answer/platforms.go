@@ -44,21 +44,25 @@ func Platforms(ctx context.Context, b plans.Reader, usage *Scope, of []Foundatio
 		}) {
 			continue
 		}
-		x := PlatformState{
-			Source: c.Source, Foundation: c.Foundation, At: events.FormatTime(c.At), Agrees: c.Agrees,
-		}
-		whole := usage.Has(c.Foundation, "")
-		switch {
-		case c.Problem != "" && !whole:
-			x.Problem = "it could not be asked"
-		case c.Problem != "":
-			x.Problem = c.Problem
-		case !c.Agrees && whole:
-			x.Off = (*PlatformSums)(&c.Off)
-		}
-		all = append(all, x)
+		all = append(all, Platform(c, usage.Has(c.Foundation, "")))
 	}
 	return all, err
+}
+
+// Platform is a comparison for those who see a whole foundation, or not.
+func Platform(c *plans.Comparison, whole bool) PlatformState {
+	x := PlatformState{
+		Source: c.Source, Foundation: c.Foundation, At: events.FormatTime(c.At), Agrees: c.Agrees,
+	}
+	switch {
+	case c.Problem != "" && !whole:
+		x.Problem = "it could not be asked"
+	case c.Problem != "":
+		x.Problem = c.Problem
+	case !c.Agrees && whole:
+		x.Off = (*PlatformSums)(&c.Off)
+	}
+	return x
 }
 
 // Text says a comparison for a person.

@@ -1,6 +1,9 @@
 package answer
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Kind is the kind of a Problem.
 type Kind uint8
@@ -13,6 +16,12 @@ const (
 	Forgotten                 // it can not be told any more
 	Refused                   // an act in conflict with the present state
 )
+
+// Of reports whether an error is a Problem of the kind.
+func (k Kind) Of(err error) bool {
+	var p *Problem
+	return errors.As(err, &p) && p.Kind == k
+}
 
 // Problem is an error of the asker's: the fault, and the way out.
 type Problem struct {

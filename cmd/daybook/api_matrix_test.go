@@ -27,6 +27,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
+	"github.com/daybook-billing/daybook/reconcile"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // operation is one of the OpenAPI document, as the matrix asks it.
@@ -89,6 +91,8 @@ func asks() map[string]rights {
 		"decide": acting, "months": member, "status": member, "catalogues": anybody, "catalogue": anybody,
 		"differences": anybody, "forecast": money, "export": money, "live-charges": money,
 		"live-positions": anybody, "statement": global,
+		"reconciliations": global, "remodels": global, "limitations": global, "reconcile-plan": global,
+		"apply-plan": acting, "revert-plan": acting, "make-plan": acting, "ignore": acting, "add": acting,
 		"statement-csv": global, "statement-bundle": global, "statement-line": global,
 		"price": anybody, "what-if": global,
 		"month-closing": global, "month-policies": member, "close-month": acting, "reopen-month": acting,
@@ -104,6 +108,13 @@ func bodies() map[string]string {
 	const prices = `{"catalogue":"currency: GBP\nplans: [{name: all, match: {kind: app}, valid_from: 2020-01-01, ` +
 		`components: [{name: fee, formula: \"1\"}]}]\n"`
 	return map[string]string{
+		"apply-plan":  `{"note":"by the matrix"}`,
+		"revert-plan": `{"source":"cf","foundation":"demo","note":"by the matrix"}`,
+		"make-plan":   `{"source":"cf","foundation":"demo"}`,
+		"ignore": `{"source":"cf","foundation":"demo","resource":"x","until":"2999-01-01T00:00:00Z",` +
+			`"note":"by the matrix"}`,
+		"add": `{"source":"cf","foundation":"demo","act":"end","kind":"app","resource":"x",` +
+			`"at":"2026-10-02T00:00:00Z","note":"by the matrix"}`,
 		"decide":       `{"action":"discard","note":"by the matrix"}`,
 		"close-month":  `{"foundation":"trove-wiki","note":"by the matrix"}`,
 		"reopen-month": `{"foundation":"trove-wiki","note":"by the matrix"}`,
@@ -122,6 +133,9 @@ func bodies() map[string]string {
 func common(o *operation) bool {
 	return o.ID == "what-if" || strings.HasSuffix(o.ID, "-catalogue")
 }
+
+// planOfMatrix is the id of a plan.
+const planOfMatrix = "a0000000-0000-5000-8000-00000000000b"
 
 // The users of the matrix, beside the operator of the platform.
 const (
@@ -217,6 +231,9 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 		Expect(len(operations)).To(BeNumerically(">", 10))
 
 		issued := s.statements(ctx)[0]
+		Expect(plans.Keep(ctx, s.bus, &plans.Planned{Plan: &reconcile.Plan{
+			ID: planOfMatrix, Source: issued.Source, Foundation: issued.Foundation,
+		}})).To(Succeed())
 		values := func(tenant string) map[string]string {
 			GinkgoHelper()
 			page, err := memory.NewReader(books, s.bus).Charges(ctx, ledger.Query{Tenant: tenant}, ledger.Place{}, 1)
@@ -228,7 +245,7 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 				"version": "current", "limit": "5", "what": "charges",
 				// the statements of the demo are those of a database's tenant
 				"source": issued.Source, "foundation": issued.Foundation, "number": fmt.Sprint(issued.Number),
-				"line": "1", "sequence": "1",
+				"line": "1", "sequence": "1", "plan_id": planOfMatrix,
 			}
 		}
 		holds, _, err := books.Held(ctx, ledger.Query{})

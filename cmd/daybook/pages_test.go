@@ -25,6 +25,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // browser keeps cookies, and follows redirects.
@@ -133,7 +134,11 @@ var _ = Describe("Pages", Ordered, func() {
 	const password = "a long password"
 	var of *served
 
-	BeforeAll(func(ctx SpecContext) { of = demonstrated(ctx).withPages(ctx, password) })
+	BeforeAll(func(ctx SpecContext) {
+		s := demonstrated(ctx)
+		Expect(plans.Keep(ctx, s.bus, keptPlan())).To(Succeed())
+		of = s.withPages(ctx, password)
+	})
 
 	retail := "/ui/tenant/demo/" + demo.Retail
 	// signedIn is the browser of a person of the UAA, on the page that they asked for.
@@ -194,6 +199,8 @@ var _ = Describe("Pages", Ordered, func() {
 		}
 		Expect(len(patterns)).To(BeNumerically(">", 25))
 		Expect(patterns).To(HaveKey("/ui/event/*"))
+		Expect(patterns).To(HaveKey("/ui/operate/reconcile"))
+		Expect(patterns).To(HaveKey("/ui/operate/reconcile/*/app/*"))
 	})
 
 	It("tell a correction in words, and lead to the event behind it", func() {

@@ -65,6 +65,8 @@ func remoteReads() []remoteRead {
 		{"trace 1", rows},
 		{"trace nothing", rows},
 		{"status", []string{"json"}},
+		{"reconcile list", rows},
+		{"reconcile show --foundation demo", nil},
 	}
 }
 
@@ -97,7 +99,7 @@ func streamsAlone() map[string]string {
 		"statement verify": local, "rate": local,
 		"simulate cf": local, "version": local, "catalogue explain": local,
 		"catalogue import paas-billing": local, "simulate file": local,
-		"reconcile list": run, "reconcile show": run, "reconcile plan": run, "reconcile apply": act,
+		"reconcile plan": run, "reconcile apply": act,
 		"reconcile revert": act, "reconcile ignore": act, "reconcile adopt": act, "reconcile end": act,
 		"verify": proof, "replay": proof,
 		"quarantine list": nobodys, "quarantine show": nobodys, "names list": nobodys, "names show": nobodys,

@@ -21,6 +21,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/demo"
 	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/pricer/bundle"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // remote runs a command line against an API.
@@ -49,6 +50,8 @@ var _ = Describe("A command that reads from an API", Ordered, ContinueOnFailure,
 	BeforeAll(func(ctx SpecContext) {
 		s = demonstrated(ctx)
 		s.called(ctx, "retail")
+		plan := keptPlan()
+		Expect(plans.Keep(ctx, s.bus, plan)).To(Succeed())
 		a = s.ask(ctx)
 		server := httptest.NewServer(a.handler)
 		DeferCleanup(server.Close)

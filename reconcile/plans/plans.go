@@ -61,6 +61,9 @@ type Planned struct {
 var ErrAnotherPlan = errors.New("the plan is not the last one of the foundation: daybook reconcile list shows that " +
 	"one")
 
+// ErrNotRefused: the plan refuses no such number of stops.
+var ErrNotRefused = errors.New("the plan does not refuse this very number of stops: it says which numbers to allow")
+
 // Seal makes an object of a value.
 func Seal(v any) ([]byte, error) {
 	return snapshot.Seal(func(w io.Writer) error { return json.NewEncoder(w).Encode(v) })

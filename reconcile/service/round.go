@@ -27,6 +27,18 @@ const (
 // foundation. Errors: *BehindError, those of the platform, of the bus, and of assembler.Enact; one
 // of the latter comes with the plan.
 func (s *Service) Round(ctx context.Context, dry bool) (*plans.Planned, error) {
+	return s.round(ctx, round{dry: dry, word: assembler.Word{By: s.config.By}})
+}
+
+// round says how a round is made.
+type round struct {
+	dry   bool
+	asked bool                  // a person asked for it: the first plan of the foundation is enacted, too
+	allow []reconcile.Allowance // beside those of the rules
+	word  assembler.Word
+}
+
+func (s *Service) round(ctx context.Context, r round) (*plans.Planned, error) {
 	first := false
 	st, err := s.load(ctx)
 	if err != nil {
@@ -35,15 +47,15 @@ func (s *Service) Round(ctx context.Context, dry bool) (*plans.Planned, error) {
 	if st == nil {
 		st, first = newState(), true
 	}
-	plan, err := s.plan(ctx, st)
+	plan, err := s.plan(ctx, st, r.allow)
 	if err != nil {
 		return nil, err
 	}
 	planned := &plans.Planned{Plan: plan}
 	switch {
-	case dry:
+	case r.dry:
 		planned.Dry = dryAsked
-	case first:
+	case first && !r.asked:
 		planned.Dry = dryFirst
 	}
 	if err := s.save(ctx, st); err != nil {
@@ -54,7 +66,7 @@ func (s *Service) Round(ctx context.Context, dry bool) (*plans.Planned, error) {
 	}
 	s.deps.Metrics.plan(plan)
 	if planned.Dry == "" && len(plan.Remodels) > 0 {
-		err = s.enact(ctx, planned, assembler.Word{By: s.config.By})
+		err = s.enact(ctx, planned, r.word)
 	}
 	s.deps.Metrics.rounds.WithLabelValues(s.config.Foundation, "planned").Inc()
 	s.say(ctx, planned)
@@ -75,6 +87,29 @@ func (s *Service) Apply(ctx context.Context, id string, word assembler.Word) (*p
 	return planned, s.enact(ctx, planned, word)
 }
 
+// Allow makes another plan in which numbers of stops are allowed that the last one refuses, and
+// enacts it. Another number of stops is refused again. Errors: those of Round, plans.ErrNoPlan,
+// plans.ErrAnotherPlan and plans.ErrNotRefused.
+func (s *Service) Allow(ctx context.Context, id string, allow []reconcile.Allowance, word assembler.Word) (
+	*plans.Planned, error,
+) {
+	last, err := plans.Last(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
+	switch {
+	case err != nil:
+		return nil, err
+	case last.Plan.ID != id:
+		return nil, plans.ErrAnotherPlan
+	}
+	for _, a := range allow {
+		if !slices.ContainsFunc(last.Plan.Refused, func(r reconcile.Refusal) bool {
+			return r.Count == a.Count && r.Kind == a.Kind
+		}) {
+			return nil, plans.ErrNotRefused
+		}
+	}
+	return s.round(ctx, round{asked: true, allow: allow, word: word})
+}
+
 // Revert takes a plan back. Errors: those of assembler.Revert.
 func (s *Service) Revert(ctx context.Context, id string, word assembler.Word) (bool, error) {
 	return s.assemble.Revert(ctx, s.config.Source, s.config.Foundation, id, word)
@@ -86,6 +121,10 @@ func (s *Service) enact(ctx context.Context, planned *plans.Planned, word assemb
 	s.deps.Metrics.stored.WithLabelValues(s.config.Foundation).Add(float64(report.Stored))
 	if err != nil {
 		planned.Problem = err.Error()
+	}
+	last, errLast := plans.Last(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
+	if errLast == nil && last.Plan.ID != planned.Plan.ID { // another one was made meanwhile
+		return err
 	}
 	return errors.Join(err, plans.Keep(ctx, s.deps.Bus, planned))
 }
@@ -143,7 +182,7 @@ func (s *Service) save(ctx context.Context, st *state) error {
 }
 
 // plan lists the platform, waits for METERED, and makes the plan. It changes the state.
-func (s *Service) plan(ctx context.Context, st *state) (*reconcile.Plan, error) {
+func (s *Service) plan(ctx context.Context, st *state, allow []reconcile.Allowance) (*reconcile.Plan, error) {
 	before, err := s.Draw(ctx, time.Time{})
 	if err != nil {
 		return nil, err
@@ -163,7 +202,7 @@ func (s *Service) plan(ctx context.Context, st *state) (*reconcile.Plan, error) 
 	if err != nil {
 		return nil, err
 	}
-	rules, err := s.rules(ctx)
+	rules, err := s.rules(ctx, allow)
 	if err != nil {
 		return nil, err
 	}
@@ -193,12 +232,13 @@ func known(f *reconcile.Floorplan, p *reconcile.Plan) *Sums {
 }
 
 // rules are those of the configuration, with the limitations of persons.
-func (s *Service) rules(ctx context.Context) (*reconcile.Rules, error) {
+func (s *Service) rules(ctx context.Context, allow []reconcile.Allowance) (*reconcile.Rules, error) {
 	ignored, err := plans.Ignored(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
 	if err != nil {
 		return nil, err
 	}
 	rules := s.config.Rules
+	rules.Allow = append(slices.Clone(rules.Allow), allow...)
 	rules.Limitations = append(slices.Clone(rules.Limitations), ignored...)
 	return &rules, nil
 }

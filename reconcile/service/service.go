@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -18,6 +19,8 @@ type Service struct {
 	config   Config
 	deps     Deps
 	assemble *assembler.Assembler
+	jobs     chan *job   // of persons
+	busy     atomic.Bool // there is one: no other is taken
 
 	mu      sync.Mutex // guards problem
 	problem error      // of the last round
@@ -30,7 +33,9 @@ func New(config Config, deps Deps) (*Service, error) {
 	if config.Source == "" || config.Foundation == "" || deps.Bus == nil || deps.Platform == nil {
 		return nil, errors.New("a reconciliation needs a source, a foundation, a bus and a platform")
 	}
-	s := &Service{config: config, deps: deps, problem: errors.New("nothing was inspected yet")}
+	s := &Service{
+		config: config, deps: deps, jobs: make(chan *job, 1), problem: errors.New("nothing was inspected yet"),
+	}
 	s.assemble = assembler.New(assembler.Config{Patience: config.Enacting}, assembler.Deps{
 		Bus: deps.Bus, Look: deps.Platform.Look, Now: deps.Now,
 		Draw: func(ctx context.Context) (*reconcile.Blueprint, error) { return s.Draw(ctx, time.Time{}) },
@@ -41,14 +46,16 @@ func New(config Config, deps Deps) (*Service, error) {
 // Source is the source of the foundation.
 func (s *Service) Source() string { return s.config.Source }
 
-// Run inspects and compares until ctx ends. Rounds that fail are logged, and tried again.
+// Run inspects, compares and does what persons ask for until ctx ends. Rounds that fail are logged,
+// and tried again.
 func (s *Service) Run(ctx context.Context) error {
-	var both sync.WaitGroup
+	var all sync.WaitGroup
 	if s.config.Alarm > 0 {
-		both.Go(func() { s.watch(ctx) })
+		all.Go(func() { s.watch(ctx) })
 	}
-	both.Go(func() { s.inspect(ctx) })
-	both.Wait()
+	all.Go(func() { s.inspect(ctx) })
+	all.Go(func() { s.work(ctx) })
+	all.Wait()
 	return nil
 }
 

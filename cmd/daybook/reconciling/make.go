@@ -13,6 +13,8 @@ import (
 	processes "github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/inspector/cf"
+	"github.com/daybook-billing/daybook/reconcile/plans"
+	"github.com/daybook-billing/daybook/reconcile/requests"
 	"github.com/daybook-billing/daybook/reconcile/rules"
 	"github.com/daybook-billing/daybook/reconcile/service"
 )
@@ -22,6 +24,8 @@ type Made struct {
 	Services []*service.Service
 	names    []string // their foundations
 	closers  []func()
+	bus      *bus.Bus
+	doers    map[plans.Place]requests.Doer
 }
 
 // Close closes the connections to the platforms.
@@ -36,7 +40,7 @@ func (m *Made) Components(process *processes.Process) []processes.Component {
 	for i, s := range m.Services {
 		process.Health.Ready("reconcile/"+m.names[i], s.Ready)
 	}
-	return m.components()
+	return m.components(process)
 }
 
 // Beside are the components of a process that does more than reconcile: their checks tell what is
@@ -51,14 +55,19 @@ func (m *Made) Beside(process *processes.Process) []processes.Component {
 			return state, nil
 		})
 	}
-	return m.components()
+	return m.components(process)
 }
 
-func (m *Made) components() (all []processes.Component) {
+func (m *Made) components(process *processes.Process) (all []processes.Component) {
 	for i, s := range m.Services {
 		all = append(all, processes.Component{Name: "reconcile " + m.names[i], Run: s.Run})
 	}
-	return all
+	if len(m.Services) == 0 {
+		return nil
+	}
+	return append(all, processes.Component{Name: "reconcile requests", Run: func(ctx context.Context) error {
+		return requests.Serve(ctx, m.bus, m.doers, process.Log)
+	}})
 }
 
 // load reads the rules of the flags.
@@ -81,6 +90,7 @@ func (m *Made) add(config service.Config, deps service.Deps) error {
 	one, err := service.New(config, deps)
 	if err == nil {
 		m.Services, m.names = append(m.Services, one), append(m.names, config.Foundation)
+		m.doers[plans.Place{Source: config.Source, Foundation: config.Foundation}] = one
 	}
 	return err
 }
@@ -96,7 +106,7 @@ func (s *Settings) Make(b *bus.Bus, log *slog.Logger, metrics *service.Metrics, 
 	if err != nil {
 		return nil, err
 	}
-	m := &Made{}
+	m := &Made{bus: b, doers: map[plans.Place]requests.Doer{}}
 	for i := 0; i < len(foundations) && err == nil; i++ {
 		err = s.addCF(m, b, log, metrics, with, metering, &foundations[i])
 	}

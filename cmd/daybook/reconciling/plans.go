@@ -3,7 +3,6 @@ package reconciling
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,77 +15,6 @@ import (
 	"github.com/daybook-billing/daybook/reconcile/plans"
 	"github.com/daybook-billing/daybook/reconcile/service"
 )
-
-type listCmd struct {
-	shell.NATS
-	Format string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
-}
-
-// Run lists the last plans of all foundations.
-func (c *listCmd) Run(e *shell.Env) error {
-	b, err := c.Open(e.Ctx, "reconcile", nil)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	places, err := plans.Places(e.Ctx, b)
-	if err != nil {
-		return err
-	}
-	for _, at := range places {
-		planned, err := plans.Last(e.Ctx, b, at.Source, at.Foundation)
-		if err != nil {
-			return err
-		}
-		if err := Planned(e.Stdout, planned, c.Format == "json"); err != nil {
-			return err
-		}
-		if err := c.compared(e, b, at); err != nil {
-			return err
-		}
-	}
-	compared, err := plans.Compared(e.Ctx, b)
-	if err != nil {
-		return err
-	}
-	for _, at := range compared {
-		if slices.Contains(places, at) {
-			continue
-		}
-		if err := c.compared(e, b, at); err != nil {
-			return err
-		}
-	}
-	if len(places)+len(compared) == 0 && c.Format == "table" {
-		print.Text(e.Stdout, "Nothing was reconciled yet: daybook reconcile --plan makes a first plan.")
-	}
-	return nil
-}
-
-// compared prints the last comparison of sums.
-func (c *listCmd) compared(e *shell.Env, b *bus.Bus, at plans.Place) error {
-	sums, err := plans.Alarm(e.Ctx, b, at.Source, at.Foundation)
-	if err == nil && sums != nil && c.Format == "table" {
-		print.Text(e.Stdout, at.Source+" "+at.Foundation+": "+sums.Text())
-	}
-	return err
-}
-
-type showCmd struct{ place }
-
-// Run shows a plan in full, as JSON.
-func (c *showCmd) Run(e *shell.Env) error {
-	b, err := c.Open(e.Ctx, "reconcile", nil)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	planned, err := plans.Last(e.Ctx, b, c.Source, c.Name)
-	if err != nil {
-		return err
-	}
-	return print.JSON(e.Stdout, planned)
-}
 
 type planCmd struct {
 	platform
