@@ -23,7 +23,7 @@ const (
 	maxPassword    = 72 // bytes: bcrypt takes no more
 	maxAccounts    = 100
 	passwordCost   = 10 // of bcrypt
-	signInsAtOnce  = 5
+	signInsAtOnce  = 20
 	signInsASecond = 1
 )
 

@@ -71,7 +71,7 @@ var _ = Describe("daybook token password", func() {
 		}}, auth.Deps{})
 		Expect(err).NotTo(HaveOccurred())
 		at := time.Now()
-		for range 5 {
+		for range 20 {
 			_, err := a.SignIn(context.Background(), "ann", "wrong", at)
 			Expect(err).To(MatchError(auth.ErrInvalidToken))
 		}
