@@ -11,7 +11,8 @@
 //   - signin.go lets people in. finance.go has the months of all tenants, tenant.go that of one,
 //     resource.go charges and what runs, statement.go statements, event.go the fate of an event,
 //     catalogue.go prices; operator.go has the pages of operators, publish.go puts prices in
-//     force, month.go closes months, quarantine.go settles input.
+//     force, month.go closes months, quarantine.go settles input, reconcile.go
+//     has what is billed against what is there.
 //   - templates/components.html has the components, one definition each; static/daybook.css their
 //     looks.
 //   - static/ is embedded with the licences of others' files (LICENSES.txt). No page asks another
