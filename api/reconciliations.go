@@ -40,7 +40,9 @@ func (s *Server) reconciliations(api huma.API) {
 			return a.Ignore(ctx, who, x, s.now())
 		}))
 	post(s, api, "add", "/reconcile/additions", "Bill what runs from a time on, or end what is billed",
-		bodied(func(ctx context.Context, who *answer.Asker, x *reconciled.AdditionWord) (*reconciled.PlanOutcome, error) {
+		bodied(func(ctx context.Context, who *answer.Asker, x *reconciled.AdditionWord) (*reconciled.PlanOutcome,
+			error,
+		) {
 			return a.Add(ctx, who, x, s.askReconciliation)
 		}))
 }

@@ -203,7 +203,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("the operator", "operator"),
 	)
 
-	It("lets the reconciler store observations and plans, the operator too, and a reader and the API see the plans", func(
+	It("lets the reconciler and the operator store observations and plans, a reader and the API see the plans", func(
 		ctx context.Context,
 	) {
 		for _, user := range []string{"reconciler", "operator"} {

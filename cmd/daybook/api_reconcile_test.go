@@ -46,7 +46,8 @@ func keptPlan() *plans.Planned {
 	}
 	return &plans.Planned{Dry: "it was asked for", Plan: &reconcile.Plan{
 		ID: keptAs, Source: events.SourceCF, Foundation: "demo", Made: at, Expires: at.Add(reconcile.Life), Seen: at,
-		Horizon: at, Listings: []reconcile.Listing{{Kind: "app", Count: 1, Complete: true}, {Kind: "task", Why: "half"}},
+		Horizon:  at,
+		Listings: []reconcile.Listing{{Kind: "app", Count: 1, Complete: true}, {Kind: "task", Why: "half"}},
 		Remodels: []reconcile.Remodel{{
 			ID: "1", Type: reconcile.MissingStart, Stage: reconcile.Starts, Act: reconcile.Hold,
 			Key: reconcile.Key{Kind: events.KindApp, Resource: newApp}, There: material(newApp, nameThere), At: at,
@@ -136,7 +137,8 @@ var _ = Describe("The API about reconciliations", Ordered, func() {
 		a.get(&full, "reconcile/plans/"+keptAs)
 		Expect(full.Stakes).To(BeEmpty())
 		Expect(full.Remodels[0].PerDay).To(BeEmpty())
-		a.asker = auth.Access{Tenants: map[events.Owner]auth.Rights{{Foundation: "demo", Tenant: demo.Retail}: auth.Operate}}
+		retail := events.Owner{Foundation: "demo", Tenant: demo.Retail}
+		a.asker = auth.Access{Tenants: map[events.Owner]auth.Rights{retail: auth.Operate}}
 		for _, path := range []string{"", "/remodels", "/limitations", "/plans/" + keptAs} {
 			Expect(a.do(http.MethodGet, "/v1/reconcile"+path, nil).Code).To(Equal(http.StatusNotFound), path)
 		}
@@ -153,7 +155,8 @@ var _ = Describe("The API about reconciliations", Ordered, func() {
 		var all answers.Limitations
 		a.get(&all, "reconcile/limitations")
 		Expect(all.Limitations).To(Equal([]answers.Limitation{{
-			Source: "cf", Foundation: "demo", Kind: "task", Until: "2999-01-01T00:00:00Z", By: "ann", Note: "a training",
+			Source: "cf", Foundation: "demo", Kind: "task", Until: "2999-01-01T00:00:00Z", By: "ann",
+			Note: "a training",
 		}}))
 	})
 
@@ -173,7 +176,7 @@ var _ = Describe("The API about reconciliations", Ordered, func() {
 		Expect([]any{status, text}).To(ConsistOf(200, ContainSubstring("was taken back before")))
 	})
 
-	It("asks the reconciliation that runs for what needs the platform, and says what it answers", func(ctx SpecContext) {
+	It("asks the reconciliation that runs for what needs the platform, and says its answer", func(ctx SpecContext) {
 		status, text := send("plans/"+keptAs+"/application", `{"note":"looked at"}`)
 		Expect([]any{status, text}).To(ConsistOf(503, ContainSubstring("start daybook reconcile, or use its commands")))
 		var last requests.Request

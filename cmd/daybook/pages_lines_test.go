@@ -40,7 +40,8 @@ func lineWords(ctx context.Context, before, line string) []string {
 	for _, end := range []string{" |", " >", " &"} {
 		line, _, _ = strings.Cut(line, end)
 	}
-	out, err := exec.CommandContext(ctx, "sh", "-c", before+"\nset -f; daybook() { printf '%s\\n' \"$@\"; }; "+line).Output()
+	script := before + "\nset -f; daybook() { printf '%s\\n' \"$@\"; }; " + line
+	out, err := exec.CommandContext(ctx, "sh", "-c", script).Output()
 	Expect(err).NotTo(HaveOccurred(), line)
 	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 }
@@ -89,7 +90,8 @@ var _ = Describe("The pages", func() {
 			_, want, told := strings.Cut(string(m[2]), "# ")
 			Expect(told).To(BeTrue(), "%s says nothing of its answer", m[2])
 			var out, errs bytes.Buffer
-			Expect(run(lineWords(ctx, "", string(m[2])), strings.NewReader(""), &out, &errs)).To(BeElementOf(0, 3), errs.String())
+			code := run(lineWords(ctx, "", string(m[2])), strings.NewReader(""), &out, &errs)
+			Expect(code).To(BeElementOf(0, 3), errs.String())
 			Expect(out.String()).To(ContainSubstring(want), "%s", m[2])
 			asked++
 		}

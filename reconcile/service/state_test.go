@@ -123,7 +123,8 @@ var _ = Describe("A token without the scope", func() {
 
 	It("stands in the place of a comparison", func() {
 		c := plans.Comparison{At: noon, Problem: "the token may not read"}
-		Expect(c.Text()).To(Equal("is not compared with the platform since 2026-12-01T12:00:00Z: the token may not read"))
+		Expect(c.Text()).To(Equal("is not compared with the platform since 2026-12-01T12:00:00Z: " +
+			"the token may not read"))
 	})
 })
 

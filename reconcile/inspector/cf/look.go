@@ -165,7 +165,8 @@ func (l *look) one(ctx context.Context, m *reconcile.Material) (reconcile.Sight,
 // gone is the sight of a resource that is not there.
 func gone(seen time.Time, w when, answers []answer) reconcile.Sight {
 	return reconcile.Sight{
-		Seen: seen, Told: !w.at.IsZero(), Ended: w.at, NotBefore: w.notBefore, NotAfter: w.notAfter, Evidence: evidence(answers),
+		Seen: seen, Told: !w.at.IsZero(), Ended: w.at, NotBefore: w.notBefore, NotAfter: w.notAfter,
+		Evidence: evidence(answers),
 	}
 }
 
