@@ -93,6 +93,16 @@ var _ = Describe("A difference", func() {
 		Expect(o.Footprint.Buildpack).To(Equal("java"))
 	})
 
+	It("that an event ends before METERED has passed the listing is none: the time before stays unbilled", func() {
+		since := app("a", 2)
+		since.Since = noon.Add(time.Minute) // it was not billed when it was listed
+		in := settled(input([]reconcile.Material{since}, []reconcile.Material{app("a", 2)}))
+		Expect(noted(in)).To(BeEmpty())
+
+		in.Blueprint.Materials = nil // no such event came
+		Expect(only(in).Type).To(Equal(reconcile.MissingStart))
+	})
+
 	It("stands behind the facts that METERED knew, though they were collected behind the floorplan", func() {
 		in := input(append(some(30), app("x", 1)), some(30))
 		plan := foreman.Make(in)

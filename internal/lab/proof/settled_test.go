@@ -83,6 +83,7 @@ type settled struct {
 // look is a floorplan that was compared.
 type look struct {
 	at    time.Time
+	known time.Time      // up to when the blueprint may have facts
 	lists map[string]int // of materials, by kind: an empty list proves nothing
 	// later are the resources that were left for the next time, and those not proven yet.
 	later map[string]bool
@@ -243,7 +244,7 @@ func (r *settled) enact(plan *reconcile.Plan, in *foreman.Input, truth map[resou
 func (r *settled) remember(in *foreman.Input, made *reconcile.Plan) {
 	f := in.Floorplan
 	r.former = f
-	one := look{f.Seen, map[string]int{}, map[string]bool{}}
+	one := look{f.Seen, r.sim.Now(), map[string]int{}, map[string]bool{}}
 	for _, n := range made.Notes {
 		switch n.Code {
 		case reconcile.NoteEarly, reconcile.NoteProof, reconcile.NoteWaits, reconcile.NoteDoubt:
@@ -347,7 +348,7 @@ func (r *settled) excused(m *mismatch, o *outcome) bool {
 	}
 	for _, look := range r.looks {
 		shows := look.lists[m.at.kind] > 0 && !look.later[m.at.id]
-		if shows && !look.at.Before(m.from) && look.at.Before(m.to) {
+		if shows && !look.at.Before(m.from) && look.at.Before(m.to) && !r.overtaken(m, &look) {
 			return false
 		}
 	}
@@ -376,21 +377,48 @@ func (r *settled) refuted(m *mismatch) bool {
 	return false
 }
 
-// alike reports whether no plan prices the two sides of a difference differently.
+// overtaken reports whether an event that was not lost ended a difference before a look at it was
+// compared. At the horizon both sides are the same then, and nothing tells of the time before.
+func (r *settled) overtaken(m *mismatch, seen *look) bool {
+	return m.at.kind == events.KindApp && slices.ContainsFunc(r.sim.Rows(cc.AppEvents), func(row cc.Row) bool {
+		return row.CreatedAt.Equal(m.to) && !m.to.After(seen.known) && of(&row, m.at)
+	})
+}
+
+// untold reports whether the row is lost that tells of the beginning of what truly ran.
+func (r *settled) untold(m *mismatch) bool {
+	return slices.ContainsFunc(r.sim.Pruned(cc.AppEvents), func(gone cc.Pruned) bool {
+		return gone.Cause == cc.Lost && gone.CreatedAt.Equal(m.truth[0].start) && of(&gone.Row, m.at)
+	})
+}
+
+// of reports whether a row is one of a process.
+func of(row *cc.Row, at resource) bool {
+	var v view
+	return json.Unmarshal(row.JSON, &v) == nil && v.Process.GUID == at.id
+}
+
+// alike reports whether no plan prices the two sides of a difference differently. Of an app that
+// excuses a row that was lost, and nothing else.
 func (r *settled) alike(m *mismatch) bool {
 	free := func(list []stretch) bool { return len(list) == 0 || list[0].footprint.Instances == 0 }
-	if m.at.kind == events.KindApp {
-		return free(m.truth) && free(m.billed)
+	if m.at.kind == events.KindApp && free(m.truth) && free(m.billed) {
+		return true
 	}
-	if len(m.truth) == 0 || len(m.billed) == 0 {
+	if len(m.truth) == 0 || len(m.billed) == 0 || m.at.kind == events.KindApp && !r.untold(m) {
 		return false
 	}
 	material := func(s stretch) *reconcile.Material {
 		f := s.footprint
-		return &reconcile.Material{Kind: m.at.kind, Footprint: events.Footprint{
+		one := &reconcile.Material{Kind: m.at.kind, Footprint: events.Footprint{
 			MemoryMB: events.Some(uint32(f.MemoryMB)), Plan: f.Plan, PlanGUID: f.PlanGUID, Offering: f.Offering,
 			OfferingGUID: f.OfferingGUID, Broker: f.Broker, BrokerGUID: f.BrokerGUID,
 		}}
+		if size := &one.Footprint; m.at.kind == events.KindApp {
+			size.Instances, size.ProcessType = events.Some(uint32(f.Instances)), f.ProcessType
+			size.Buildpack, size.BuildpackGUID = f.Buildpack, f.BuildpackGUID
+		}
+		return one
 	}
 	return r.prices.Alike(name, material(m.truth[0]), material(m.billed[0]), m.from)
 }
