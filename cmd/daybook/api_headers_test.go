@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -15,6 +16,8 @@ import (
 	"github.com/daybook-billing/daybook/api"
 	answers "github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
+	"github.com/daybook-billing/daybook/reconcile"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // gets are the GETs of the API's document with an end of their own, by their ids.
@@ -26,7 +29,7 @@ func (a *asked) gets() map[string]operation {
 	Expect(json.Unmarshal(a.do(http.MethodGet, "/openapi.json", nil).Body.Bytes(), &document)).To(Succeed())
 	all := map[string]operation{}
 	for path, methods := range document.Paths {
-		if o, is := methods["get"]; is && o.ID != "live-charges" {
+		if o, is := methods["get"]; is && !strings.HasPrefix(o.ID, "live-") {
 			o.method, o.path = http.MethodGet, path
 			all[o.ID] = o
 		}
@@ -44,6 +47,9 @@ var _ = Describe("Every GET of the API", Ordered, ContinueOnFailure, func() {
 		at := time.Now()
 		a = s.ask(ctx, func(d *api.Deps) { d.Now = func() time.Time { return at } })
 		issued := s.statements(ctx)[0]
+		Expect(plans.Keep(ctx, s.bus, &plans.Planned{Plan: &reconcile.Plan{
+			ID: planOfMatrix, Source: issued.Source, Foundation: issued.Foundation,
+		}})).To(Succeed())
 		var page answers.Charges
 		a.get(&page, "charges", "limit", "1", "tenant", demo.Retail)
 		var charge answers.Explanation
@@ -52,6 +58,7 @@ var _ = Describe("Every GET of the API", Ordered, ContinueOnFailure, func() {
 			"id": page.Charges[0].ID, "resource": page.Charges[0].Resource, "month": page.Charges[0].Month,
 			"event": fmt.Sprint(charge.Facts[0].Usage), "version": "current", "what": "charges", "line": "1",
 			"source": issued.Source, "foundation": issued.Foundation, "number": fmt.Sprint(issued.Number),
+			"sequence": "1", "plan_id": planOfMatrix,
 		}
 	})
 	ask := func(o *operation, headers ...string) *httptest.ResponseRecorder {
