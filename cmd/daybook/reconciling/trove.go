@@ -35,8 +35,8 @@ func (t *Trove) Given() bool { return t.Keystone != "" }
 
 func (t *Trove) client() (*troveapi.Client, error) {
 	if t.SecretFile == "" || (t.User == "") == (t.CredentialID == "") {
-		return nil, errors.New("the Keystone of a Trove asks for credentials: give a file with the secret, and either " +
-			"a user or an application credential")
+		return nil, errors.New("the Keystone of a Trove asks for credentials: give a file with the secret, and " +
+			"either a user or an application credential")
 	}
 	secret, err := os.ReadFile(t.SecretFile)
 	if err != nil {
