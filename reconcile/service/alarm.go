@@ -15,36 +15,10 @@ import (
 	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
-// Sums count what runs in a foundation.
+// Sums are the platform's own sums at a time.
 type Sums struct {
-	At        time.Time
-	Instances int64 // of apps
-	MemoryMB  int64 // of these and of tasks
-	Services  int64
-	Tasks     int64
-}
-
-func (s *Sums) less(o *Sums) *Sums {
-	return &Sums{
-		At: s.At, Instances: s.Instances - o.Instances, MemoryMB: s.MemoryMB - o.MemoryMB,
-		Services: s.Services - o.Services, Tasks: s.Tasks - o.Tasks,
-	}
-}
-
-// add adds one resource.
-func (s *Sums) add(kind string, f *events.Footprint) {
-	instances, _ := f.Instances.Get()
-	memory, _ := f.MemoryMB.Get()
-	switch kind {
-	case events.KindApp:
-		s.Instances += int64(instances)
-		s.MemoryMB += int64(instances) * int64(memory)
-	case events.KindTask:
-		s.Tasks++
-		s.MemoryMB += int64(memory)
-	case events.KindService:
-		s.Services++
-	}
+	reconcile.Sums
+	At time.Time
 }
 
 // errEarly: nothing is billed yet.
@@ -103,20 +77,16 @@ func (s *Service) Compare(ctx context.Context) (*plans.Comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	off := sums.less(billed)
+	off := sums.Plus(billed, -1)
 	if st != nil && st.Known != nil {
-		off = off.less(st.Known)
+		off = off.Plus(*st.Known, -1)
 	}
 	last, err := plans.Alarm(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
 	if err != nil {
 		return nil, err
 	}
-	more := off.beyond(held)
 	c := &plans.Comparison{
-		Source: s.config.Source, Foundation: s.config.Foundation, At: sums.At,
-		Off: reconcile.Sums{
-			Instances: more.Instances, MemoryMB: more.MemoryMB, Services: more.Services, Tasks: more.Tasks,
-		},
+		Source: s.config.Source, Foundation: s.config.Foundation, At: sums.At, Off: beyond(off, held),
 	}
 	c.Agrees = c.Off == reconcile.Sums{}
 	if !c.Agrees {
@@ -157,7 +127,7 @@ func (s *Service) show(c *plans.Comparison) {
 }
 
 // beyond is what a difference is more than what is held, which may be there or not.
-func (s *Sums) beyond(held *Sums) *Sums {
+func beyond(off, held reconcile.Sums) reconcile.Sums {
 	over := func(n, held int64) int64 {
 		if n >= 0 && n <= held {
 			return 0
@@ -167,15 +137,17 @@ func (s *Sums) beyond(held *Sums) *Sums {
 		}
 		return n
 	}
-	return &Sums{
-		Instances: over(s.Instances, held.Instances), MemoryMB: over(s.MemoryMB, held.MemoryMB),
-		Services: over(s.Services, held.Services), Tasks: over(s.Tasks, held.Tasks),
+	return reconcile.Sums{
+		Instances: over(off.Instances, held.Instances), MemoryMB: over(off.MemoryMB, held.MemoryMB),
+		Services: over(off.Services, held.Services), Tasks: over(off.Tasks, held.Tasks),
 	}
 }
 
 // asOf is what METERED bills and holds at a time. before is a message of METERED of before that
 // time: what ended since then stands behind it.
-func (s *Service) asOf(ctx context.Context, at time.Time, before uint64) (billed, held *Sums, err error) {
+func (s *Service) asOf(ctx context.Context, at time.Time, before uint64) (billed, held reconcile.Sums,
+	err error,
+) {
 	covers := func(start, end time.Time) bool { return !start.After(at) && (end.IsZero() || end.After(at)) }
 	runs, waits := map[reconcile.Key]events.Footprint{}, map[reconcile.Key]events.Footprint{}
 	ended := map[reconcile.Key]events.Footprint{}
@@ -196,7 +168,7 @@ func (s *Service) asOf(ctx context.Context, at time.Time, before uint64) (billed
 		return nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return billed, held, err
 	}
 	filters := []string{events.MeteredResourcesFilter(s.config.Foundation, "")}
 	var m events.Metered
@@ -226,13 +198,12 @@ func (s *Service) asOf(ctx context.Context, at time.Time, before uint64) (billed
 	for key, f := range runs { // what runs on at the end of a period has an ended span, too
 		ended[key] = f
 	}
-	runs, billed, held = ended, &Sums{}, &Sums{}
-	for key, f := range runs {
-		billed.add(key.Kind, &f)
+	for key, f := range ended {
+		billed.Add(&reconcile.Material{Kind: key.Kind, Footprint: f}, 1)
 	}
 	for key, f := range waits {
-		if _, known := runs[key]; !known {
-			held.add(key.Kind, &f)
+		if _, known := ended[key]; !known {
+			held.Add(&reconcile.Material{Kind: key.Kind, Footprint: f}, 1)
 		}
 	}
 	return billed, held, err

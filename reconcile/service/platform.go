@@ -44,9 +44,9 @@ func (p *cfPlatform) Sums(ctx context.Context) (*Sums, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sums{
-		At: s.Date, Instances: s.Instances, MemoryMB: s.MemoryMB, Services: s.Services, Tasks: s.Tasks,
-	}, nil
+	return &Sums{At: s.Date, Sums: reconcile.Sums{
+		Instances: s.Instances, MemoryMB: s.MemoryMB, Services: s.Services, Tasks: s.Tasks,
+	}}, nil
 }
 
 // OnTrove is a Trove, through its API. It is for one Service.

@@ -220,15 +220,15 @@ func (s *Service) plan(ctx context.Context, st *state, allow []reconcile.Allowan
 	in.Now = s.deps.Now()
 	plan := foreman.Make(in)
 	st.learn(blueprint, floorplan, plan, s.config.Rules.Settle)
-	st.Known = known(floorplan, plan)
+	beside := known(floorplan, plan)
+	st.Known = &beside
 	return plan, nil
 }
 
-// known is what the platform's sums have beside METERED, for reasons that stay: what the floorplan
-// leaves out, and what the plan explains.
-func known(f *reconcile.Floorplan, p *reconcile.Plan) *Sums {
-	all := f.Beside.Plus(p.Explained, 1)
-	return &Sums{Instances: all.Instances, MemoryMB: all.MemoryMB, Services: all.Services, Tasks: all.Tasks}
+// known are the platform's sums beside METERED, for reasons that stay: resources out of the
+// floorplan, and differences that the plan explains.
+func known(f *reconcile.Floorplan, p *reconcile.Plan) reconcile.Sums {
+	return f.Beside.Plus(p.Explained, 1)
 }
 
 // rules are those of the configuration, with the limitations of persons.

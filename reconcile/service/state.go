@@ -18,8 +18,7 @@ type state struct {
 	Former *reconcile.Floorplan // without sizes; nil for none
 	// Proofs, Same and First are as in foreman.Input.
 	Proofs, Same, First map[reconcile.Key]time.Time
-	// Known is what the platform's sums have beside the floorplan.
-	Known *Sums
+	Known               *reconcile.Sums // as known returns it; nil for none
 }
 
 func newState() *state {
@@ -35,7 +34,7 @@ type record struct {
 	Listings            []reconcile.Listing
 	Former              []group
 	Proofs, Same, First []group
-	Known               *Sums
+	Known               *reconcile.Sums
 }
 
 // group are resources of a kind with one time.

@@ -37,7 +37,7 @@ var _ = Describe("The state of a reconciliation", func() {
 		}
 		s.Proofs[key("app", "a")], s.Proofs[key("app", "b")], s.Proofs[key("task", "c")] = noon, noon, noon.Add(1)
 		s.Same[key("app", "a")], s.First[key("app", "z")] = noon, noon.Add(-time.Hour)
-		s.Known = &Sums{Tasks: 2}
+		s.Known = &reconcile.Sums{Tasks: 2}
 		object, err := s.encode()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(decode("cf", "eu", object)).To(Equal(s))
@@ -92,9 +92,9 @@ var _ = Describe("The state of a reconciliation", func() {
 
 var _ = Describe("A comparison of sums", func() {
 	It("takes what is held for there or not", func() {
-		held := &Sums{Instances: 2, MemoryMB: 128}
-		Expect(*(&Sums{Instances: 2, MemoryMB: 64}).beyond(held)).To(Equal(Sums{}))
-		Expect(*(&Sums{Instances: 3, MemoryMB: -1, Tasks: 1}).beyond(held)).To(Equal(Sums{
+		held := reconcile.Sums{Instances: 2, MemoryMB: 128}
+		Expect(beyond(reconcile.Sums{Instances: 2, MemoryMB: 64}, held)).To(Equal(reconcile.Sums{}))
+		Expect(beyond(reconcile.Sums{Instances: 3, MemoryMB: -1, Tasks: 1}, held)).To(Equal(reconcile.Sums{
 			Instances: 1, MemoryMB: -1, Tasks: 1,
 		}))
 	})
@@ -104,7 +104,7 @@ var _ = Describe("What is known to differ", func() {
 	It("is what the floorplan leaves out, and what the plan explains", func() {
 		f := &reconcile.Floorplan{Beside: reconcile.Sums{Instances: 3, MemoryMB: 192, Tasks: 1}}
 		p := &reconcile.Plan{Explained: reconcile.Sums{Instances: 1, MemoryMB: 64, Services: -1}}
-		Expect(*known(f, p)).To(Equal(Sums{Instances: 4, MemoryMB: 256, Services: -1, Tasks: 1}))
+		Expect(known(f, p)).To(Equal(reconcile.Sums{Instances: 4, MemoryMB: 256, Services: -1, Tasks: 1}))
 	})
 })
 
