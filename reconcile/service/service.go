@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/assembler"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // Service reconciles one foundation.
@@ -43,8 +44,10 @@ func New(config Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-// Source is the source of the foundation.
-func (s *Service) Source() string { return s.config.Source }
+// Place is the foundation.
+func (s *Service) Place() plans.Place {
+	return plans.Place{Source: s.config.Source, Foundation: s.config.Foundation}
+}
 
 // Run inspects, compares and does what persons ask for until ctx ends. Rounds that fail are logged,
 // and tried again.

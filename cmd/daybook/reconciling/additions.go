@@ -20,7 +20,7 @@ type addition struct {
 
 // add stores an observation at a time, as a plan of its own.
 func (a *addition) add(p *platform, e *shell.Env, gone bool, at time.Time) error {
-	return p.withOne(e, func(e *shell.Env, _ *bus.Bus, s *service.Service, foundation string) error {
+	return p.withOne(e, func(e *shell.Env, _ *bus.Bus, s *service.Service) error {
 		added, err := s.Add(e.Ctx, &service.Addition{
 			Kind: a.Kind, Resource: a.Resource, Gone: gone, At: at, Word: assembler.Word{By: a.By, Note: a.Note},
 		})
@@ -28,7 +28,7 @@ func (a *addition) add(p *platform, e *shell.Env, gone bool, at time.Time) error
 			return err
 		}
 		print.Text(e.Stdout, added.Text(a.Kind, a.Resource)+". daybook reconcile revert "+added.Plan+" --foundation "+
-			foundation+" takes it back.")
+			s.Place().Foundation+" takes it back.")
 		return nil
 	})
 }

@@ -22,10 +22,8 @@ import (
 // Made are the services of some foundations.
 type Made struct {
 	Services []*service.Service
-	names    []string // their foundations
 	closers  []func()
 	bus      *bus.Bus
-	doers    map[plans.Place]requests.Doer
 }
 
 // Close closes the connections to the platforms.
@@ -37,8 +35,8 @@ func (m *Made) Close() {
 
 // Components run the services; each has a readiness check.
 func (m *Made) Components(process *processes.Process) []processes.Component {
-	for i, s := range m.Services {
-		process.Health.Ready("reconcile/"+m.names[i], s.Ready)
+	for _, s := range m.Services {
+		process.Health.Ready("reconcile/"+s.Place().Foundation, s.Ready)
 	}
 	return m.components(process)
 }
@@ -46,8 +44,8 @@ func (m *Made) Components(process *processes.Process) []processes.Component {
 // Beside are the components of a process that does more than reconcile: their checks tell what is
 // wrong, and keep nothing from being ready.
 func (m *Made) Beside(process *processes.Process) []processes.Component {
-	for i, s := range m.Services {
-		process.Health.Ready("reconcile/"+m.names[i], func(ctx context.Context) (string, error) {
+	for _, s := range m.Services {
+		process.Health.Ready("reconcile/"+s.Place().Foundation, func(ctx context.Context) (string, error) {
 			state, err := s.Ready(ctx)
 			if err != nil {
 				state = "not reconciling: " + err.Error()
@@ -59,14 +57,16 @@ func (m *Made) Beside(process *processes.Process) []processes.Component {
 }
 
 func (m *Made) components(process *processes.Process) (all []processes.Component) {
-	for i, s := range m.Services {
-		all = append(all, processes.Component{Name: "reconcile " + m.names[i], Run: s.Run})
-	}
 	if len(m.Services) == 0 {
 		return nil
 	}
+	doers := map[plans.Place]requests.Doer{}
+	for _, s := range m.Services {
+		doers[s.Place()] = s
+		all = append(all, processes.Component{Name: "reconcile " + s.Place().Foundation, Run: s.Run})
+	}
 	return append(all, processes.Component{Name: "reconcile requests", Run: func(ctx context.Context) error {
-		return requests.Serve(ctx, m.bus, m.doers, process.Log)
+		return requests.Serve(ctx, m.bus, doers, process.Log)
 	}})
 }
 
@@ -89,8 +89,7 @@ func (s *Settings) load(act string) (out reconcile.Rules, err error) {
 func (m *Made) add(config service.Config, deps service.Deps) error {
 	one, err := service.New(config, deps)
 	if err == nil {
-		m.Services, m.names = append(m.Services, one), append(m.names, config.Foundation)
-		m.doers[plans.Place{Source: config.Source, Foundation: config.Foundation}] = one
+		m.Services = append(m.Services, one)
 	}
 	return err
 }
@@ -106,7 +105,7 @@ func (s *Settings) Make(b *bus.Bus, log *slog.Logger, metrics *service.Metrics, 
 	if err != nil {
 		return nil, err
 	}
-	m := &Made{bus: b, doers: map[plans.Place]requests.Doer{}}
+	m := &Made{bus: b}
 	for i := 0; i < len(foundations) && err == nil; i++ {
 		err = s.addCF(m, b, log, metrics, with, metering, &foundations[i])
 	}

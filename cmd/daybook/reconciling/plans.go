@@ -24,7 +24,7 @@ type planCmd struct {
 
 // Run makes a plan.
 func (c *planCmd) Run(e *shell.Env) error {
-	return c.with(e, c.Act, func(e *shell.Env, _ *bus.Bus, s *service.Service, _ string) error {
+	return c.with(e, c.Act, func(e *shell.Env, _ *bus.Bus, s *service.Service) error {
 		planned, err := s.Round(e.Ctx, true)
 		if err != nil {
 			return err
@@ -44,8 +44,8 @@ type applyCmd struct {
 // Run enacts the last plan.
 func (c *applyCmd) Run(e *shell.Env) error {
 	var found atomic.Bool
-	err := c.with(e, "", func(e *shell.Env, b *bus.Bus, s *service.Service, foundation string) error {
-		last, err := plans.Last(e.Ctx, b, s.Source(), foundation)
+	err := c.with(e, "", func(e *shell.Env, b *bus.Bus, s *service.Service) error {
+		last, err := plans.Last(e.Ctx, b, s.Place().Source, s.Place().Foundation)
 		if errors.Is(err, plans.ErrNoPlan) || err == nil && last.Plan.ID != c.Plan {
 			return nil
 		}

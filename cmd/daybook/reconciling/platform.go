@@ -25,7 +25,7 @@ type platform struct {
 }
 
 // work is what a command does about one foundation. It prints to the Env.
-type work func(e *shell.Env, b *bus.Bus, s *service.Service, foundation string) error
+type work func(e *shell.Env, b *bus.Bus, s *service.Service) error
 
 // with does the work for each foundation.
 func (p *platform) with(e *shell.Env, act string, do work) error {
@@ -88,7 +88,7 @@ func (p *platform) within(e *shell.Env, act string, foundations []collector.Foun
 		all.Go(func() {
 			places <- struct{}{}
 			defer func() { <-places }()
-			turns[i].take(e, b, s, made.names[i], do)
+			turns[i].take(e, b, s, do)
 		})
 	}
 	var problems []error
@@ -96,7 +96,7 @@ func (p *platform) within(e *shell.Env, act string, foundations []collector.Foun
 		<-turns[i].done
 		_, errPrint := e.Stdout.Write(turns[i].out.Bytes())
 		if err := turns[i].err; err != nil && len(turns) > 1 && !errors.Is(err, shell.ErrIncomplete) {
-			turns[i].err = fmt.Errorf("%s: %w", made.names[i], err)
+			turns[i].err = fmt.Errorf("%s: %w", made.Services[i].Place().Foundation, err)
 		}
 		problems = append(problems, errors.Join(turns[i].err, errPrint))
 	}
@@ -111,11 +111,11 @@ type turn struct {
 	done chan struct{} // closed behind it
 }
 
-func (t *turn) take(e *shell.Env, b *bus.Bus, s *service.Service, foundation string, do work) {
+func (t *turn) take(e *shell.Env, b *bus.Bus, s *service.Service, do work) {
 	defer close(t.done)
 	own := *e
 	own.Stdout = &t.out
-	t.err = do(&own, b, s, foundation)
+	t.err = do(&own, b, s)
 }
 
 // worst joins errors. A status alone does not hide what else there is to say.

@@ -24,7 +24,7 @@ type serveCmd struct {
 // Run reconciles.
 func (c *serveCmd) Run(e *shell.Env) error {
 	if c.Once || c.Plan {
-		return c.with(e, c.Act, func(e *shell.Env, _ *bus.Bus, s *service.Service, _ string) error {
+		return c.with(e, c.Act, func(e *shell.Env, _ *bus.Bus, s *service.Service) error {
 			return c.once(e.Ctx, e, s)
 		})
 	}
