@@ -31,6 +31,28 @@ func (s Sums) Plus(o Sums, times int64) Sums {
 	}
 }
 
+// Age is the least age of a difference.
+type Age struct {
+	Name  string
+	Least time.Duration
+}
+
+// Ages are the ages of differences, the greatest first.
+func Ages() []Age {
+	return []Age{{"week", 7 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"new", 0}}
+}
+
+// AgeOf is the name of the age of a difference.
+func AgeOf(d time.Duration) string {
+	all := Ages()
+	for _, age := range all {
+		if d >= age.Least {
+			return age.Name
+		}
+	}
+	return all[len(all)-1].Name
+}
+
 // Type is the type of a difference between blueprint and floorplan.
 type Type string
 

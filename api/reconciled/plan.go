@@ -172,7 +172,7 @@ func newRemodel(p *reconcile.Plan, r *reconcile.Remodel, erasures *names.Erasure
 		Plan: p.ID, Source: p.Source, Foundation: p.Foundation, Type: string(r.Type), Stage: string(r.Stage),
 		Act: string(r.Act), Why: r.Why, Kind: r.Key.Kind, Resource: r.Key.Resource, At: timeText(r.At),
 		NotBefore: timeText(r.NotBefore), NotAfter: timeText(r.NotAfter), Exact: r.Exact, First: timeText(r.First),
-		Age: age(p.Seen.Sub(r.First)), PerDay: []Amount{}, Unrated: r.Unrated, Resolutions: []string{},
+		Age: reconcile.AgeOf(p.Seen.Sub(r.First)), PerDay: []Amount{}, Unrated: r.Unrated, Resolutions: []string{},
 		Billed: newSide(p, r.Billed, erasures), There: newSide(p, r.There, erasures),
 	}
 	of := x.There
@@ -216,27 +216,6 @@ func newSide(p *reconcile.Plan, m *reconcile.Material, erasures *names.Erasures)
 		x.Evidence = o.Evidence
 	}
 	return x
-}
-
-// Ages of differences, by their least.
-const (
-	AgeNew  = "new"
-	AgeHour = "hour"
-	AgeDay  = "day"
-	AgeWeek = "week"
-)
-
-// age is the name of an age, as the metric of remodels has it.
-func age(of time.Duration) string {
-	switch {
-	case of >= 7*24*time.Hour:
-		return AgeWeek
-	case of >= 24*time.Hour:
-		return AgeDay
-	case of >= time.Hour:
-		return AgeHour
-	}
-	return AgeNew
 }
 
 // timeText is a time; empty for none.

@@ -9,6 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/names"
+	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/assembler"
 	"github.com/daybook-billing/daybook/reconcile/plans"
 )
@@ -256,14 +257,13 @@ func (a *Answers) Remodels(ctx context.Context, asker *answer.Asker, x *Remodels
 	if err != nil {
 		return nil, err
 	}
-	ages := []string{AgeNew, AgeHour, AgeDay, AgeWeek}
 	out := &Remodels{Remodels: []Remodel{}}
 	for _, p := range all {
 		full := New(p, erasures, asker.Money.Has(p.Plan.Foundation, ""))
 		for _, r := range full.Remodels {
 			switch {
 			case x.Kind != "" && r.Kind != x.Kind, x.Type != "" && r.Type != x.Type,
-				slices.Index(ages, r.Age) < slices.Index(ages, x.Age), x.AtLeast != "" && !r.stakes(least):
+				x.Age != "" && rank(r.Age) > rank(x.Age), x.AtLeast != "" && !r.stakes(least):
 			case len(out.Remodels) == maxRemodels:
 				out.Omitted++
 			default:
@@ -273,6 +273,11 @@ func (a *Answers) Remodels(ctx context.Context, asker *answer.Asker, x *Remodels
 		}
 	}
 	return out, nil
+}
+
+// rank is the place of an age, the greatest first.
+func rank(age string) int {
+	return slices.IndexFunc(reconcile.Ages(), func(a reconcile.Age) bool { return a.Name == age })
 }
 
 // stakes reports whether so much is at stake in some currency.

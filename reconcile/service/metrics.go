@@ -2,7 +2,6 @@ package service
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -72,12 +71,6 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// ages are the names of ages, with the least of each.
-var ages = []struct {
-	name  string
-	least time.Duration
-}{{"week", 7 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"new", 0}}
-
 // plan shows a plan.
 func (m *Metrics) plan(p *reconcile.Plan) {
 	of := prometheus.Labels{"foundation": p.Foundation}
@@ -88,18 +81,13 @@ func (m *Metrics) plan(p *reconcile.Plan) {
 		reconcile.MissingStart, reconcile.MissingStop, reconcile.FootprintDrift, reconcile.TenantDrift,
 		reconcile.Unknown,
 	} {
-		for _, age := range ages {
-			m.remodels.WithLabelValues(p.Foundation, string(t), age.name).Set(0)
+		for _, age := range reconcile.Ages() {
+			m.remodels.WithLabelValues(p.Foundation, string(t), age.Name).Set(0)
 		}
 	}
 	for i := range p.Remodels {
 		r := &p.Remodels[i]
-		for _, age := range ages {
-			if p.Seen.Sub(r.First) >= age.least {
-				m.remodels.WithLabelValues(p.Foundation, string(r.Type), age.name).Inc()
-				break
-			}
-		}
+		m.remodels.WithLabelValues(p.Foundation, string(r.Type), reconcile.AgeOf(p.Seen.Sub(r.First))).Inc()
 	}
 	for _, s := range plans.Stakes(p) {
 		for direction, amount := range map[string]events.Decimal{"too_much": s.TooMuch, "too_little": s.TooLittle} {
