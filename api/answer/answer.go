@@ -63,6 +63,11 @@ func (s *Scope) Has(foundation, tenant string) bool {
 	return s.Everybody || events.Owns(s.Owners, foundation, tenant)
 }
 
+// Whole reports whether all tenants of some foundation are in the scope.
+func (s *Scope) Whole() bool {
+	return s.Everybody || slices.ContainsFunc(s.Owners, func(o events.Owner) bool { return o.Tenant == "" })
+}
+
 // owners are the scope for a query: nil for everybody, and never nil for others.
 func (s *Scope) owners() []events.Owner {
 	if s.Everybody {

@@ -86,7 +86,7 @@ func wide(s *answer.Scope, foundation string) bool {
 	if foundation != "" {
 		return s.Has(foundation, "")
 	}
-	return s.Everybody || slices.ContainsFunc(s.Owners, func(o events.Owner) bool { return o.Tenant == "" })
+	return s.Whole()
 }
 
 // errEnough ends a list at the end of a page.
