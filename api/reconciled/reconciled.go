@@ -98,15 +98,10 @@ func (a *Answers) planned(ctx context.Context, asker *answer.Asker, x *Question)
 			all = append(all, p)
 		}
 	}
-	if len(all) == 0 && (x.Foundation != "" || !asker.Usage.Everybody && !whole(asker)) {
+	if len(all) == 0 && (x.Foundation != "" || !asker.Usage.Whole()) {
 		return nil, errNobody()
 	}
 	return all, nil
-}
-
-// whole reports whether an asker sees some foundation as a whole.
-func whole(asker *answer.Asker) bool {
-	return slices.ContainsFunc(asker.Usage.Owners, func(o events.Owner) bool { return o.Tenant == "" })
 }
 
 // State answers with the last plans in numbers.
@@ -115,49 +110,48 @@ func (a *Answers) State(ctx context.Context, asker *answer.Asker, x *Question) (
 	if err != nil {
 		return nil, err
 	}
+	sums, err := a.compared(ctx, asker, x)
+	if err != nil {
+		return nil, err
+	}
 	out := &Reconciliations{Plans: []PlanSummary{}}
 	for _, p := range all {
-		full := New(p, nil, asker.Money.Has(p.Plan.Foundation, ""))
-		o := overview(full)
-		sums, err := plans.Alarm(ctx, a.bus, full.Source, full.Foundation)
-		if err != nil {
-			return nil, err
-		}
-		if sums != nil {
-			state := answer.Platform(sums, true)
+		o := overview(New(p, nil, asker.Money.Has(p.Plan.Foundation, "")))
+		at := slices.IndexFunc(sums, func(c *plans.Comparison) bool {
+			return c.Source == o.Source && c.Foundation == o.Foundation
+		})
+		if at >= 0 {
+			state := answer.Platform(sums[at], true)
 			o.Platform = &state
 			if state.Off != nil {
-				o.Differs = sums.Polls
+				o.Differs = sums[at].Polls
 			}
+			sums = slices.Delete(sums, at, at+1)
 		}
 		out.Plans = append(out.Plans, o)
 	}
-	out.Platforms, err = a.unplanned(ctx, asker, x)
-	return out, err
+	for _, c := range sums {
+		out.Platforms = append(out.Platforms, answer.Platform(c, true))
+	}
+	return out, nil
 }
 
-// unplanned are the comparisons of foundations without a plan.
-func (a *Answers) unplanned(ctx context.Context, asker *answer.Asker, x *Question) (all []answer.PlatformState,
-	err error,
-) {
-	planned, err := plans.Places(ctx, a.bus)
+// compared are the last comparisons of sums that a question and its asker may be about.
+func (a *Answers) compared(ctx context.Context, asker *answer.Asker, x *Question) (all []*plans.Comparison, err error) {
+	places, err := plans.Compared(ctx, a.bus)
 	if err != nil {
 		return nil, err
 	}
-	compared, err := plans.Compared(ctx, a.bus)
-	if err != nil {
-		return nil, err
-	}
-	for _, at := range compared {
-		if slices.Contains(planned, at) || !x.about(asker, at) {
+	for _, at := range places {
+		if !x.about(asker, at) {
 			continue
 		}
-		sums, err := plans.Alarm(ctx, a.bus, at.Source, at.Foundation)
+		c, err := plans.Alarm(ctx, a.bus, at.Source, at.Foundation)
 		if err != nil {
 			return nil, err
 		}
-		if sums != nil {
-			all = append(all, answer.Platform(sums, true))
+		if c != nil {
+			all = append(all, c)
 		}
 	}
 	return all, nil
