@@ -33,7 +33,7 @@ func (o *Operations) act(ctx context.Context, asker *answer.Asker, x *MonthAct, 
 	if len(all) == 0 {
 		return nil, answer.NoTenant()
 	}
-	waiting, cancel := waiting(ctx, x.Body.Wait)
+	waiting, cancel := context.WithTimeout(ctx, waitOf(x.Body.Wait))
 	defer cancel()
 	out, given := &MonthActs{}, false
 	var why []string

@@ -1,7 +1,6 @@
 package operate
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -35,13 +34,12 @@ func New(a *answer.Answers, b answer.Bus, now func() time.Time, r Resubmit) *Ope
 // time is the time of an act.
 func (o *Operations) time() time.Time { return o.now().UTC().Truncate(time.Microsecond) }
 
-// waiting is a context for the effect of an act.
-func waiting(ctx context.Context, seconds *int) (context.Context, context.CancelFunc) {
-	wait := defaultWait
-	if seconds != nil {
-		wait = time.Duration(*seconds) * time.Second
+// waitOf is how long an asker waits for the effect of an act.
+func waitOf(seconds *int) time.Duration {
+	if seconds == nil {
+		return defaultWait
 	}
-	return context.WithTimeout(ctx, wait)
+	return time.Duration(*seconds) * time.Second
 }
 
 // deciding tells why an asker does not act on a foundation. what they see of it is named in the

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/api/answer"
@@ -91,11 +90,7 @@ func (o *Operations) Publish(ctx context.Context, asker *answer.Asker, x *Public
 		return out, unpublished(err)
 	}
 	out.State = stateWaiting
-	wait := defaultWait
-	if x.Wait != nil {
-		wait = time.Duration(*x.Wait) * time.Second
-	}
-	got, err := preview.Compare(ctx, o.bus, before.Last, look.Sequence, seen, wait)
+	got, err := preview.Compare(ctx, o.bus, before.Last, look.Sequence, seen, waitOf(x.Wait))
 	if err != nil {
 		return nil, err
 	}
