@@ -32,6 +32,15 @@ func (r *Reader) may() bool {
 	return r.Guard != "" && (r.Asker.Decide.Everybody || len(r.Asker.Decide.Owners) > 0)
 }
 
+// expected is the message that a form of an act names; nil for none.
+func (v *visit) expected() *uint64 {
+	expect, err := strconv.ParseUint(v.PostFormValue("expect"), 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &expect
+}
+
 // months shows the months of foundations.
 func (u *Pages) months(v *visit) (*view, error) {
 	q, all, policies := ask("/months"), &answer.Months{}, &operate.Policies{}
@@ -140,9 +149,8 @@ func (u *Pages) reopening(v *visit) (*view, error) {
 // actOnMonth closes a month, or opens it again: the form says which.
 func (u *Pages) actOnMonth(act, done string) func(*visit) (*view, error) {
 	return func(v *visit) (*view, error) {
-		word := operate.MonthWord{Foundation: v.PostFormValue("foundation"), Note: v.PostFormValue("note")}
-		if expect, err := strconv.ParseUint(v.PostFormValue("expect"), 10, 64); err == nil {
-			word.Expect = &expect
+		word := operate.MonthWord{
+			Foundation: v.PostFormValue("foundation"), Note: v.PostFormValue("note"), Expect: v.expected(),
 		}
 		month := v.PathValue("month")
 		var acted operate.MonthActs
@@ -175,9 +183,8 @@ const longestGrace = 366
 
 // policy says how and when open months close.
 func (u *Pages) policy(v *visit) (*view, error) {
-	of := operate.PolicyWord{Foundation: v.PostFormValue("foundation"), Note: v.PostFormValue("note")}
-	if expect, err := strconv.ParseUint(v.PostFormValue("expect"), 10, 64); err == nil {
-		of.Expect = &expect
+	of := operate.PolicyWord{
+		Foundation: v.PostFormValue("foundation"), Note: v.PostFormValue("note"), Expect: v.expected(),
 	}
 	var acted operate.PolicyActs
 	var err error

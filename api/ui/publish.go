@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/daybook-billing/daybook/api/answer"
@@ -102,9 +101,8 @@ func (u *Pages) publish(v *visit) (*view, error) {
 	}
 	word := operate.Publication{Candidate: x.candidate()}
 	word.Note = v.PostFormValue("note")
-	if expect, err := strconv.ParseUint(v.PostFormValue("expect"), 10, 64); err == nil &&
-		v.PostFormValue("anyway") == "" {
-		word.Expect = &expect
+	if v.PostFormValue("anyway") == "" {
+		word.Expect = v.expected()
 	}
 	var done operate.Published
 	err = u.post(v.Context(), v.who, ask("/catalogues"), &word, &done)
