@@ -2,7 +2,6 @@ package ui
 
 import (
 	"errors"
-	"net/url"
 
 	"github.com/daybook-billing/daybook/api/answer"
 )
@@ -56,12 +55,7 @@ const maxDecided = 200
 
 // decide decides about the chosen holds, one by one: what is decided stands, whatever comes after.
 func (u *Pages) decide(v *visit) (*view, error) {
-	back := url.Values{}
-	for _, name := range []string{"kind", "foundation", "tenant"} {
-		if value := v.PostFormValue("filter_" + name); value != "" {
-			back.Set(name, value)
-		}
-	}
+	back := v.filtered("kind", "foundation", "tenant")
 	chosen := v.PostForm["hold"]
 	switch {
 	case len(chosen) == 0:

@@ -25,6 +25,17 @@ type visit struct {
 	who *Reader
 }
 
+// filtered are the values of a list's filter that a form about its rows carries.
+func (v *visit) filtered(names ...string) url.Values {
+	all := url.Values{}
+	for _, name := range names {
+		if value := v.PostFormValue("filter_" + name); value != "" {
+			all.Set(name, value)
+		}
+	}
+	return all
+}
+
 // view is a page to show: the file of its template, and what is on it.
 type view struct {
 	file  string

@@ -72,12 +72,7 @@ func (u *Pages) quarantined(v *visit) (*view, error) {
 
 // settle resubmits or discards the chosen inputs: the form says which.
 func (u *Pages) settle(v *visit) (*view, error) {
-	back := url.Values{}
-	for _, name := range []string{"source", "foundation", "settled"} {
-		if value := v.PostFormValue("filter_" + name); value != "" {
-			back.Set(name, value)
-		}
-	}
+	back := v.filtered("source", "foundation", "settled")
 	word := operate.InputsWord{Note: v.PostFormValue("note")}
 	for _, text := range v.PostForm["input"] {
 		if sequence, err := strconv.ParseUint(text, 10, 64); err == nil {
