@@ -97,7 +97,7 @@ type listening struct {
 	check    func(context.Context) error // fails where it may see something else by now
 }
 
-// flush sends what is written.
+// flush sends the bytes so far.
 func (l *listening) flush() { _ = http.NewResponseController(l.w).Flush() } // a test's has none
 
 // while runs a stream until its access ends.

@@ -4,7 +4,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// operations are what operators do, with the previews of it.
+// operations are the acts of operators, with their previews.
 func (s *Server) operations(api huma.API) {
 	o := s.operate
 	heavy(s, api, "month-closing", "/months/{month}/closing", "What the closing of a month would do; nothing is stored",

@@ -14,7 +14,7 @@ import (
 	"github.com/daybook-billing/daybook/reconcile/requests"
 )
 
-// reconciliations are the questions about reconciliations, and what persons decide about them.
+// reconciliations are the questions and the acts about reconciliations.
 func (s *Server) reconciliations(api huma.API) {
 	a := s.reconciled
 	get(s, api, "reconciliations", "/reconcile", "The last plan of each foundation, in numbers", a.State)
@@ -47,7 +47,7 @@ func (s *Server) reconciliations(api huma.API) {
 		}))
 }
 
-// askReconciliation asks the reconciliation of a foundation that runs.
+// askReconciliation asks the running reconciliation of a foundation.
 func (s *Server) askReconciliation(ctx context.Context, at plans.Place, r *requests.Request) (*requests.Done,
 	error,
 ) {

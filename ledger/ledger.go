@@ -313,7 +313,7 @@ type Bill struct {
 	Platforms          []Comparison      // whether METERED agrees with what platforms count; a ledger knows none
 }
 
-// Comparison says whether METERED agrees with what the platform of a foundation counts.
+// Comparison says whether METERED agrees with the sums of a foundation's platform.
 type Comparison struct {
 	Source     string `json:"source"`
 	Foundation string `json:"foundation"`

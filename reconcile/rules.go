@@ -69,7 +69,7 @@ func (a *Allowance) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Kinds are those that are reconciled, in their order on bills.
+// Kinds are the reconciled kinds, in their order on bills.
 func Kinds() []string {
 	return []string{events.KindApp, events.KindTask, events.KindService, events.KindInstance, events.KindVolume}
 }

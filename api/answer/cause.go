@@ -9,7 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/metered"
 )
 
-// Cause is what an entry was posted for.
+// Cause is the event or the act behind an entry.
 type Cause struct {
 	Event string `json:"event" doc:"Event of the platform, or the act, that changed something."`
 	Time  string `json:"time,omitempty" format:"date-time" doc:"When it took effect."`
@@ -17,7 +17,7 @@ type Cause struct {
 	Usage uint64 `json:"usage,omitempty" doc:"Its sequence in USAGE; none where a replay published the entry."`
 }
 
-// cause is what a message of BILLING was published for, as far as the streams have it.
+// cause is the event or the act behind a message of BILLING, as far as the streams have it.
 func (a *Answers) cause(ctx context.Context, of *bus.Stored) (*Cause, error) {
 	var billing events.Billing
 	if err := billing.DecodeJSON(of.Data); err != nil {

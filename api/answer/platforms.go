@@ -10,7 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
-// PlatformState says whether METERED agrees with what the platform of a foundation counts.
+// PlatformState says whether METERED agrees with the sums of a foundation's platform.
 type PlatformState struct {
 	Source     string        `json:"source"`
 	Foundation string        `json:"foundation"`
@@ -20,7 +20,7 @@ type PlatformState struct {
 	Off        *PlatformSums `json:"off,omitempty" doc:"What the platform has more than METERED, where they differ; for those who may see the whole foundation."`
 }
 
-// PlatformSums count what runs in a foundation.
+// PlatformSums count the resources that run in a foundation.
 type PlatformSums struct {
 	Instances int64 `json:"instances" doc:"Of apps."`
 	MemoryMB  int64 `json:"memory_mb" doc:"Of these and of tasks."`

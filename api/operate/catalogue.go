@@ -26,7 +26,7 @@ type CatalogueText struct {
 	Catalogue string `json:"catalogue" minLength:"1" maxLength:"900000" doc:"The text of a catalogue (YAML)."`
 }
 
-// Checked is a catalogue that was checked.
+// Checked is the outcome of a check.
 type Checked struct {
 	Version  string    `json:"version,omitempty" doc:"Digest of the text, its name unless another is given; none with mistakes."`
 	Currency string    `json:"currency,omitempty" doc:"The billing currency."`
@@ -67,7 +67,7 @@ func (*Operations) Check(_ context.Context, asker *answer.Asker, x *CatalogueTex
 	return out, nil
 }
 
-// pricing tells why an asker does not see what a catalogue changes in everybody's bills.
+// pricing tells why an asker does not see the effect of a catalogue on everybody's bills.
 func pricing(asker *answer.Asker) error {
 	if !asker.Money.Everybody {
 		return forbidden("what another catalogue changes is for those who may see all tenants")
@@ -118,7 +118,7 @@ func (x *Candidate) read(ctx context.Context, b acts.Reader) (*acts.Publication,
 	return p, parsed, nil
 }
 
-// Preview is what a catalogue version would change. Nothing is published.
+// Preview is the effect of a catalogue version before its publication.
 type Preview struct {
 	Version string            `json:"version"`
 	Former  string            `json:"former" doc:"The version in force; empty: none."`
@@ -131,7 +131,7 @@ type Preview struct {
 	Refused string            `json:"refused,omitempty" doc:"Why it would be refused."`
 }
 
-// Preview answers with what a catalogue version would change, by the code of daybook catalogue
+// Preview answers with the effect of a catalogue version, by the code of daybook catalogue
 // publish.
 func (o *Operations) Preview(ctx context.Context, asker *answer.Asker, x *Candidate) (*Preview, error) {
 	if err := pricing(asker); err != nil {

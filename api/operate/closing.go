@@ -14,19 +14,19 @@ import (
 	"github.com/daybook-billing/daybook/pricer/preview"
 )
 
-// ClosingQuestion asks what the closing of a month would do.
+// ClosingQuestion asks for the preview of a closing.
 type ClosingQuestion struct {
 	Month      string `path:"month" json:"month" pattern:"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$" doc:"The month, YYYY-MM."`
 	Foundation string `query:"foundation" json:"foundation" required:"true" minLength:"1" maxLength:"1024" doc:"Its foundation."`
 }
 
-// Closings are what the closing of a month would do: one for each source of the foundation.
+// Closings are the previews of a closing: one for each source of the foundation.
 type Closings struct {
 	Metered  uint64    `json:"metered" doc:"Sequence of the last message of METERED that was looked at: what an act may expect."`
 	Closings []Closing `json:"closings"`
 }
 
-// Closing is what the closing of a month of a foundation would do.
+// Closing is the preview of a month's closing in a foundation.
 type Closing struct {
 	Source     string      `json:"source"`
 	Foundation string      `json:"foundation"`
@@ -47,7 +47,7 @@ type RoundSum struct {
 	Total    string `json:"total" doc:"Of the two."`
 }
 
-// Statement is a statement or a credit note that would be proposed.
+// Statement is a proposed statement, or a credit note.
 type Statement struct {
 	Tenant     string     `json:"tenant"`
 	TenantName string     `json:"tenant_name,omitempty"`
@@ -58,7 +58,7 @@ type Statement struct {
 	Unrated    int        `json:"unrated"`
 }
 
-// Closing answers with what the closing of a month would do. It stores nothing.
+// Closing answers with the preview of a closing. It stores nothing.
 func (o *Operations) Closing(ctx context.Context, asker *answer.Asker, x *ClosingQuestion) (*Closings, error) {
 	if !asker.Money.Has(x.Foundation, "") {
 		return nil, answer.NoTenant()
@@ -118,7 +118,7 @@ func closable(m *acts.Months, listed []ledger.Month, month string) error {
 	return nil
 }
 
-// take takes the statements that are proposed. names has the names of tenants.
+// take takes proposed statements. names has the names of tenants.
 func (c *Closing) take(proposed []statement.Statement, names func(tenant string) string) {
 	sums := map[string]*statement.Total{}
 	for i := range proposed {
@@ -159,7 +159,7 @@ type MonthAct struct {
 	Body  MonthWord
 }
 
-// MonthWord is who closes a month or opens one, and what they expect.
+// MonthWord is an act about a month, with its expectation.
 type MonthWord struct {
 	Foundation string  `json:"foundation" minLength:"1" maxLength:"1024" doc:"Of every source with this name."`
 	Note       string  `json:"note" minLength:"1" maxLength:"1024" doc:"Why; it is stored with the act."`

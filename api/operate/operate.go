@@ -17,7 +17,7 @@ const (
 	defaultWait = 10 * time.Second // for the effect of an act; at most 20 s where an asker says so
 )
 
-// Operations are what operators do. They are safe for concurrent use.
+// Operations are the acts of operators. They are safe for concurrent use.
 type Operations struct {
 	answers  *answer.Answers
 	bus      answer.Bus

@@ -98,7 +98,7 @@ func (o *Operations) Policies(ctx context.Context, asker *answer.Asker, x *answe
 	return out, nil
 }
 
-// PolicyWord is who says how open months close, and what they expect.
+// PolicyWord is an act about how open months close, with its expectation.
 type PolicyWord struct {
 	Foundation string  `json:"foundation,omitempty" maxLength:"1024" doc:"Only of this foundation, of every source; none: of all."`
 	Note       string  `json:"note" minLength:"1" maxLength:"1024" doc:"Why; it is stored with the act."`

@@ -13,14 +13,14 @@ import (
 	"github.com/daybook-billing/daybook/pricer/preview"
 )
 
-// PublishWord is who puts a catalogue version in force, and what they expect.
+// PublishWord is an act about a catalogue version, with its expectation.
 type PublishWord struct {
 	Note   string  `json:"note" minLength:"1" maxLength:"1024" doc:"Why; it is stored with the act."`
 	Expect *uint64 `json:"expect,omitempty" doc:"Refuse where usage, a closing or a catalogue stands behind this message of METERED: the one that a preview names."`
 	Wait   *int    `json:"wait_seconds,omitempty" minimum:"0" maximum:"20" doc:"Wait for the pricer to put it in force; 10 unless said."`
 }
 
-// Publication is a catalogue version to put in force, by whom.
+// Publication is a catalogue version to put in force, with the act.
 type Publication struct {
 	Candidate
 	PublishWord
@@ -32,7 +32,7 @@ type Rollback struct {
 	Body    RollbackWord
 }
 
-// RollbackWord is who puts an earlier version in force again.
+// RollbackWord is the act about an earlier version.
 type RollbackWord struct {
 	PublishWord
 	CurrencyFrom string `json:"currency_from,omitempty" pattern:"^[0-9]{4}-(0[1-9]|1[0-2])$" doc:"Bill in another currency from this month on, the first open one."`
@@ -44,7 +44,7 @@ const (
 	stateInForce = "in force"
 )
 
-// Published is a catalogue version that was published.
+// Published is the outcome of a publication.
 type Published struct {
 	Version string            `json:"version"`
 	State   string            `json:"state" enum:"in force,already,waiting" doc:"already: it was in force, and nothing was stored. waiting: the pricer has not put it in force yet."`

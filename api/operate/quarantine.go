@@ -30,7 +30,7 @@ type QuarantineQuestion struct {
 	Limit      int    `query:"limit" json:"limit,omitempty" default:"100" minimum:"1" maximum:"1000" doc:"Most inputs of a page."`
 }
 
-// Quarantine is input that nobody understood, in its order.
+// Quarantine is quarantined input, in its order.
 type Quarantine struct {
 	Inputs []Input `json:"inputs"`
 	Next   uint64  `json:"next,omitempty" doc:"Give it as after, for the next page; none at the end."`
@@ -151,7 +151,7 @@ func (o *Operations) Input(ctx context.Context, asker *answer.Asker, x *InputQue
 	return &out, nil
 }
 
-// entryOf is an entry that the asker may see. Error: answer.NoID.
+// entryOf is an entry, if the asker may see it. Error: answer.NoID.
 func entryOf(ctx context.Context, from quarantine.Reader, asker *answer.Asker, sequence uint64) (*quarantine.Entry,
 	error,
 ) {
@@ -167,13 +167,13 @@ func entryOf(ctx context.Context, from quarantine.Reader, asker *answer.Asker, s
 	return &entry, nil
 }
 
-// InputsWord is who gives the last word on inputs.
+// InputsWord is a last word on inputs.
 type InputsWord struct {
 	Sequences []uint64 `json:"sequences" minItems:"1" maxItems:"200" doc:"Sequences in QUARANTINE."`
 	Note      string   `json:"note" minLength:"1" maxLength:"1024" doc:"Why; it is stored with the last word."`
 }
 
-// chosen are the inputs of a word, of who may decide about all of them.
+// chosen are the inputs of a word, if the asker may decide about all of them.
 func (o *Operations) chosen(ctx context.Context, asker *answer.Asker, x *InputsWord) ([]*quarantine.Entry, error) {
 	var all []*quarantine.Entry
 	for _, sequence := range slices.Compact(slices.Sorted(slices.Values(x.Sequences))) {
@@ -195,7 +195,7 @@ type Discarded struct {
 	Already   int `json:"already" doc:"Inputs that were resubmitted or discarded before."`
 }
 
-// Discard says that inputs need nothing more.
+// Discard gives inputs their last word: they need nothing more.
 func (o *Operations) Discard(ctx context.Context, asker *answer.Asker, x *InputsWord) (*Discarded, error) {
 	all, err := o.chosen(ctx, asker, x)
 	if err != nil {
@@ -218,18 +218,18 @@ func (o *Operations) Discard(ctx context.Context, asker *answer.Asker, x *Inputs
 	return &Discarded{Discarded: stored, Already: len(all) - stored}, nil
 }
 
-// ResubmitWord is who puts inputs through normalisation again.
+// ResubmitWord asks for inputs to be normalised again.
 type ResubmitWord struct {
 	InputsWord
 	AtEnd bool `json:"at_end,omitempty" doc:"Place events of Cloud Foundry without a known position behind all others. Billing may be wrong by it."`
 }
 
-// Resubmission is what became of inputs, in their order.
+// Resubmission is the outcome of each input, in their order.
 type Resubmission struct {
 	Results []Resubmitted `json:"results"`
 }
 
-// Resubmitted is what became of an input.
+// Resubmitted is the outcome of an input.
 type Resubmitted struct {
 	Sequence uint64 `json:"sequence"`
 	Outcome  string `json:"outcome" enum:"stored,known,ignored,refused" doc:"refused: it is not understood, or has no place, and counts as quarantined."`
@@ -237,7 +237,7 @@ type Resubmitted struct {
 	Reason   string `json:"reason,omitempty" doc:"Why it was refused."`
 }
 
-// Resubmit puts inputs through normalisation again, and stores the facts that are understood.
+// Resubmit normalises inputs again, and stores their facts.
 func (o *Operations) Resubmit(ctx context.Context, asker *answer.Asker, x *ResubmitWord) (*Resubmission, error) {
 	all, err := o.chosen(ctx, asker, &x.InputsWord)
 	if err != nil {

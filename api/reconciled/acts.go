@@ -23,14 +23,14 @@ type Word struct {
 	Note string `json:"note" minLength:"1" maxLength:"1024" doc:"Why; it is stored with the act."`
 }
 
-// PlanOutcome is what became of an act.
+// PlanOutcome is the outcome of an act.
 type PlanOutcome struct {
 	Plan string `json:"plan,omitempty" doc:"The plan that a reversion takes it back by."`
 	Text string `json:"text" doc:"What became of it, for a person."`
 	Goes bool   `json:"goes,omitempty" doc:"It goes on: the last plan tells the rest."`
 }
 
-// ApplyWord says which plan is enacted, and why.
+// ApplyWord is the word to enact a plan.
 type ApplyWord struct {
 	Word
 	Allow []string `json:"allow,omitempty" maxItems:"5" doc:"Stops that the plan refuses, such as app=12: another plan is made in which these very numbers are allowed, and enacted."`
@@ -62,7 +62,7 @@ type PlanWord struct {
 	Foundation string `json:"foundation" minLength:"1" maxLength:"1024"`
 }
 
-// IgnoreWord says what is left alone.
+// IgnoreWord is the word to leave resources alone.
 type IgnoreWord struct {
 	Word
 	Source     string `json:"source" enum:"cf,trove"`
@@ -85,7 +85,7 @@ type AdditionWord struct {
 	At         string `json:"at" format:"date-time"`
 }
 
-// Asking asks a reconciliation that runs. Error: a *query.Error for the asker's faults.
+// Asking asks a running reconciliation. Error: a *query.Error for the asker's faults.
 type Asking func(ctx context.Context, at plans.Place, r *requests.Request) (*requests.Done, error)
 
 // decides says why an asker may not decide about a foundation; nil where they may.
@@ -99,7 +99,7 @@ func decides(asker *answer.Asker, foundation string) error {
 	return nil
 }
 
-// Apply asks the reconciliation that runs to enact the last plan of its foundation.
+// Apply asks the running reconciliation to enact the last plan of its foundation.
 func (a *Answers) Apply(ctx context.Context, asker *answer.Asker, x *ApplyQuestion, ask Asking) (*PlanOutcome, error) {
 	p, err := a.find(ctx, asker, x.Plan)
 	if err != nil {
@@ -114,7 +114,7 @@ func (a *Answers) Apply(ctx context.Context, asker *answer.Asker, x *ApplyQuesti
 	}))
 }
 
-// Another asks the reconciliation that runs for another plan.
+// Another asks the running reconciliation for another plan.
 func (a *Answers) Another(ctx context.Context, asker *answer.Asker, x *PlanWord, ask Asking) (*PlanOutcome, error) {
 	if err := decides(asker, x.Foundation); err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (a *Answers) Another(ctx context.Context, asker *answer.Asker, x *PlanWord,
 		&requests.Request{Act: requests.Plan, By: asker.Name}))
 }
 
-// Add asks the reconciliation that runs to store an operator's own word.
+// Add asks the running reconciliation to store an operator's own word.
 func (a *Answers) Add(ctx context.Context, asker *answer.Asker, x *AdditionWord, ask Asking) (*PlanOutcome, error) {
 	if err := decides(asker, x.Foundation); err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func (a *Answers) Ignore(ctx context.Context, asker *answer.Asker, x *IgnoreWord
 	return &PlanOutcome{Text: "It is left alone until " + events.FormatTime(until) + ", from the next plan on."}, nil
 }
 
-// Limitation is what a person has left alone.
+// Limitation is a person's word to leave resources alone.
 type Limitation struct {
 	Source     string `json:"source"`
 	Foundation string `json:"foundation"`
@@ -220,12 +220,12 @@ type Limitation struct {
 	Note       string `json:"note"`
 }
 
-// Limitations are what persons have left alone, beside the file of rules.
+// Limitations are those words of persons, beside the file of rules.
 type Limitations struct {
 	Limitations []Limitation `json:"limitations"`
 }
 
-// Limitations answers with what persons have left alone in the foundations with a plan.
+// Limitations answers with the limitations by persons, of the foundations with a plan.
 func (a *Answers) Limitations(ctx context.Context, asker *answer.Asker, x *Question) (*Limitations, error) {
 	all, err := a.planned(ctx, asker, x)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
-// Plan is the last plan of a foundation, and what became of it.
+// Plan is the last plan of a foundation, with its outcome.
 type Plan struct {
 	Plan       string     `json:"plan" doc:"Id."`
 	Source     string     `json:"source"`
@@ -46,7 +46,7 @@ type Listing struct {
 	Note     string `json:"note,omitempty"`
 }
 
-// Refusal is a group of remodels that is not enacted, as a whole.
+// Refusal is a group of remodels, refused as a whole.
 type Refusal struct {
 	Kind   string `json:"kind"`
 	Type   string `json:"type"`
@@ -55,7 +55,7 @@ type Refusal struct {
 	Why    string `json:"why"`
 }
 
-// PlanNote is a difference that needs no act, or none yet.
+// PlanNote is a difference without an act, for good or for now.
 type PlanNote struct {
 	Kind     string `json:"kind,omitempty"`
 	Resource string `json:"resource,omitempty"`
@@ -63,7 +63,7 @@ type PlanNote struct {
 	Text     string `json:"text"`
 }
 
-// Remodel is one difference, and the change of the record that settles it.
+// Remodel is one difference, with its change of the record.
 type Remodel struct {
 	Plan        string   `json:"plan"`
 	Source      string   `json:"source"`
@@ -193,7 +193,7 @@ func newRemodel(p *reconcile.Plan, r *reconcile.Remodel, erasures *names.Erasure
 	return x
 }
 
-// newSide is the form of a material; nil for nil. Its names are erased as those of an observation.
+// newSide is the form of a material; nil for nil. Its names are erased as an observation's.
 func newSide(p *reconcile.Plan, m *reconcile.Material, erasures *names.Erasures) *Side {
 	if m == nil {
 		return nil

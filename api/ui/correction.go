@@ -14,7 +14,7 @@ import (
 // maxCorrections is how many corrections a page tells in words.
 const maxCorrections = 10
 
-// correction is what one event changed of a resource in a closed month.
+// correction is the effect of one event on a resource in a closed month.
 type correction struct {
 	Month                     string // the closed one
 	Kind, Name, Resource, App string
@@ -87,7 +87,7 @@ func (c *correction) tell(cause *answer.Cause) {
 	c.Said, c.On, c.Known, c.Usage = said(cause.Event), cause.Time, cause.Known, cause.Usage
 }
 
-// said is what an event or an act did to a resource.
+// said is the effect of an event or an act on a resource, in words.
 func said(event string) string {
 	switch event {
 	case events.EventDeleted, events.EventTroveDelete:

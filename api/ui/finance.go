@@ -86,7 +86,7 @@ func (u *Pages) tenants(v *visit) (*view, error) {
 	return &view{file: "tenants", title: "Tenants", here: "tenants", json: q, live: positions(), data: x}, nil
 }
 
-// lines are the tenants of a month that are searched, in their order.
+// lines are the searched tenants of a month, in their order.
 func (x *tenantsPage) lines(all, last *answer.Totals) {
 	key := func(t *answer.Total) string {
 		return t.Of["foundation"] + "\x00" + t.Of["tenant"] + "\x00" + t.Currency

@@ -84,7 +84,7 @@ func rate(exact, currency string) string {
 	return signed(whole+"."+fraction+strings.Repeat("0", ratePlaces-len(fraction)), sign(currency))
 }
 
-// sumOf adds up decimals; those that are none count as 0.
+// sumOf adds up decimals; other texts count as 0.
 func sumOf(all ...string) string {
 	var sum events.Decimal
 	for _, text := range all {

@@ -10,7 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/api/operate"
 )
 
-// This file has the months of foundations, and what operators decide about them.
+// This file has the months of foundations, and the acts about them.
 
 // monthsPage is the months of foundations, and how they close.
 type monthsPage struct {
@@ -21,7 +21,7 @@ type monthsPage struct {
 	Done, Problem string
 }
 
-// monthLine is a month of a foundation, with the acts that it may be closed or opened by.
+// monthLine is a month of a foundation, with the addresses of its acts.
 type monthLine struct {
 	answer.Month
 	Closing, Reopening string // addresses; empty where there is nothing to decide
@@ -90,7 +90,7 @@ func actPath(m *answer.Month, act string) string {
 	return Root + "operate/months/" + m.Month + "/" + act + "?foundation=" + url.QueryEscape(m.Foundation)
 }
 
-// monthActPage is what the closing of a month would do, or its reopening.
+// monthActPage is the preview of a closing, or of a reopening.
 type monthActPage struct {
 	Crumbs            crumbs
 	Month, Foundation string
@@ -110,7 +110,7 @@ func newMonthAct(v *visit) *monthActPage {
 	}
 }
 
-// closing shows what the closing of a month would do, with the form to close it.
+// closing shows the preview of a closing, with the form to close the month.
 func (u *Pages) closing(v *visit) (*view, error) {
 	x := newMonthAct(v)
 	x.Closings = &operate.Closings{}
@@ -122,7 +122,7 @@ func (u *Pages) closing(v *visit) (*view, error) {
 	return &view{file: "monthact", title: "Close " + monthName(x.Month), here: "months", json: q, data: x}, nil
 }
 
-// reopening shows what is closed, with the form to open it again.
+// reopening shows a closed month, with the form to open it again.
 func (u *Pages) reopening(v *visit) (*view, error) {
 	x := newMonthAct(v)
 	var all answer.Months
@@ -146,7 +146,7 @@ func (u *Pages) reopening(v *visit) (*view, error) {
 	return &view{file: "monthact", title: title, here: "months", json: q, data: x}, nil
 }
 
-// actOnMonth closes a month, or opens it again: the form says which.
+// actOnMonth closes a month, or opens it again.
 func (u *Pages) actOnMonth(act, done string) func(*visit) (*view, error) {
 	return func(v *visit) (*view, error) {
 		word := operate.MonthWord{

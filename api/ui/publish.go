@@ -46,7 +46,7 @@ type effectShown struct {
 	Name string
 }
 
-// Limits of what the page shows.
+// Limits of the page.
 const (
 	maxEffects  = 500 // rows
 	linesAround = 2   // a line with a mistake
@@ -85,7 +85,7 @@ func (x *publishPage) view() *view {
 	return &view{file: "publish", title: title, here: "catalogues", data: x}
 }
 
-// publish checks a text and shows what it would change, or publishes it: the form says which.
+// publish checks a text and shows its effect, or publishes it, as the form says.
 func (u *Pages) publish(v *visit) (*view, error) {
 	x := newPublishPage(v)
 	x.Version, x.Reprice = v.PostFormValue("version"), v.PostFormValue("reprice")
@@ -133,7 +133,7 @@ func (x *publishPage) candidate() operate.Candidate {
 	return operate.Candidate{Catalogue: x.Text, Version: x.Version, Reprice: months, CurrencyFrom: x.Currency}
 }
 
-// previewed shows what a catalogue would change, or its mistakes.
+// previewed shows the effect of a catalogue, or its mistakes.
 func (u *Pages) previewed(v *visit, x *publishPage) (*view, error) {
 	if x.Version == "" {
 		var checked operate.Checked
@@ -183,7 +183,7 @@ func (x *effectLine) changes() bool {
 	return x.Before != x.After || x.NewlyUnrated > 0 || len(x.Appearing)+len(x.Disappearing) > 0
 }
 
-// marked are the lines with mistakes, and those around them.
+// marked are the lines with mistakes, and a few around them.
 func marked(text string, mistakes []operate.Mistake) (out []mistakenLine) {
 	lines := strings.Split(text, "\n")
 	near := func(line int) bool {
@@ -206,7 +206,7 @@ func marked(text string, mistakes []operate.Mistake) (out []mistakenLine) {
 	return out
 }
 
-// became says what became of a publication.
+// became is the outcome of a publication, in words.
 func became(x *operate.Published) string {
 	switch {
 	case x.State == "already":

@@ -8,7 +8,7 @@ import (
 	"github.com/daybook-billing/daybook/api/operate"
 )
 
-// This file has the input that nobody understood.
+// This file has quarantined input.
 
 // quarantinePage is a page of quarantined input.
 type quarantinePage struct {
@@ -70,7 +70,7 @@ func (u *Pages) quarantined(v *visit) (*view, error) {
 	}, nil
 }
 
-// settle resubmits or discards the chosen inputs: the form says which.
+// settle resubmits or discards the chosen inputs, as the form says.
 func (u *Pages) settle(v *visit) (*view, error) {
 	back := v.filtered("source", "foundation", "settled")
 	word := operate.InputsWord{Note: v.PostFormValue("note")}

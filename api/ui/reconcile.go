@@ -11,7 +11,7 @@ import (
 
 // This file has the differences between what is billed and what is there.
 
-// reconcilePage is the last plans, their differences, and what is left alone.
+// reconcilePage is the last plans, their differences, and the limitations.
 type reconcilePage struct {
 	Plans                              []reconciled.PlanSummary
 	Refused                            map[string][]reconciled.Refusal  // by plan
@@ -101,7 +101,7 @@ func (u *Pages) remodel(v *visit) (*view, error) {
 	return nil, errNoPage
 }
 
-// actOnPlan takes what an operator decides: the form says what.
+// actOnPlan takes an operator's decision.
 func (u *Pages) actOnPlan(v *visit) (*view, error) {
 	value, word := v.PostFormValue, reconciled.Word{Note: v.PostFormValue("note")}
 	plan := "/reconcile/plans/" + url.PathEscape(value("plan"))

@@ -34,7 +34,7 @@ const (
 	nameThere = "checkout"
 )
 
-// keptPlan is a plan of the demo, with a stop that is refused and a start.
+// keptPlan is a plan of the demo, with a refused stop and a start.
 func keptPlan() *plans.Planned {
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	material := func(resource, name string) *reconcile.Material {
@@ -62,7 +62,7 @@ func keptPlan() *plans.Planned {
 	}}
 }
 
-// answering does what is asked for by a function.
+// answering does requests by a function.
 type answering func(r *requests.Request) (*requests.Done, error)
 
 func (a answering) Do(_ context.Context, r *requests.Request) (*requests.Done, error) { return a(r) }

@@ -53,14 +53,14 @@ func (w *window) at(path string) {
 	w.does(chromedp.WaitVisible(chromedp.CSS("main h1")))
 }
 
-// follow clicks on a link or a button, and waits for the page that it leads to.
+// follow clicks on a link or a button, and waits for its page.
 func (w *window) follow(selector, path string) {
 	GinkgoHelper()
 	w.does(chromedp.Click(chromedp.CSS(selector)))
 	w.at(path)
 }
 
-// text is what one reads of an element.
+// text is the visible text of an element.
 func (w *window) text(selector string) string {
 	GinkgoHelper()
 	text, err := chrome.Ask(w.Tab, chromedp.Text(chromedp.CSS(selector)))

@@ -16,7 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// indented finds the lines of commands on a page: those that are indented, and those behind a $,
+// indented finds the lines of commands on a page: indented ones, and ones behind a $,
 // each with the variables in front of it.
 var indented = regexp.MustCompile(`(?m)^(?: {4,}| *\$ )((?:[A-Z_]+=(?:"[^"]*"|\S+) +)*)(daybook [a-z].*)$`)
 
@@ -26,10 +26,10 @@ var assigned = regexp.MustCompile(`([A-Z_]+)=("[^"]*"|\S+)`)
 // exports finds the lines that set variables for the lines behind them.
 var exports = regexp.MustCompile(`(?m)^(?: {4,}| *\$ )(export .*)$`)
 
-// continued is the end of a line that goes on.
+// continued is the end of an unfinished line.
 var continued = regexp.MustCompile(`\\\n\s*`)
 
-// optional is a part of a line that may be left out.
+// optional is an optional part of a line.
 var optional = regexp.MustCompile(`\[(.*?)\]`)
 
 // lineWords are those of a line as a shell has them, up to a comment, a pipe, or what goes

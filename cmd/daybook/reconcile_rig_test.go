@@ -127,7 +127,7 @@ func (c *cloud) honest() {
 	c.ResetFaults()
 }
 
-// lose does something whose events are lost.
+// lose does something, and loses its events.
 func (c *cloud) lose(verb func(p *sim.Platform)) {
 	GinkgoHelper()
 	knobs := c.Knobs()
@@ -139,7 +139,7 @@ func (c *cloud) lose(verb func(p *sim.Platform)) {
 	Expect(c.SetKnobs(knobs)).To(Succeed())
 }
 
-// running are the apps and service instances that run, by their guids.
+// running are the running apps and service instances, by guid.
 func (c *cloud) running() (all []string) {
 	c.Do(func(p *sim.Platform) {
 		for _, a := range p.Apps {

@@ -30,7 +30,7 @@ func newWriter(to io.Writer) *writer {
 	return &writer{to: to, b: make([]byte, 0, 2*flushBytes), known: map[string]uint64{}}
 }
 
-// flush writes what is not written yet.
+// flush writes the rest.
 func (w *writer) flush() error {
 	if w.failed == nil {
 		_, w.failed = w.to.Write(w.b)

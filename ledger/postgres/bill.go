@@ -88,7 +88,7 @@ func (s *summed) where(q *ledger.Query) *where {
 	return w
 }
 
-// conditions adds those of a query of charges.
+// conditions adds the conditions of a query of charges.
 func (s *summed) conditions(w *where, q *ledger.Query) {
 	w.owners(q)
 	w.is("period", q.Period)

@@ -22,7 +22,7 @@ const DefaultPart = 100_000
 // charges without parts.
 const cutsOfPost = 4
 
-// cut makes parts of the charges that have none, where they are enough. It counts the charges that
+// cut makes parts of the charges without one, where they are enough. It counts the charges that
 // this process posted since it looked at the tables last.
 func (l *Ledger) cut(ctx context.Context, tx pgx.Tx, posted int) error {
 	without := l.without.Add(int64(posted))
@@ -73,7 +73,7 @@ func (l *Ledger) next(ctx context.Context, tx pgx.Tx) (charges int64, err error)
 	return charges, err
 }
 
-// stretch is some messages of BILLING: those behind after, up to last; 0: up to the end.
+// stretch is some messages of BILLING: behind after, up to last; 0: up to the end.
 type stretch struct{ after, last int64 }
 
 // maxStretches is how many parts are read charge by charge for an answer. Where more of them have

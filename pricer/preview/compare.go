@@ -15,7 +15,7 @@ type Watcher interface {
 	metered.Watcher
 }
 
-// Comparison is the effect of a version that is published, beside the one that was seen before.
+// Comparison is the effect of a published version, beside its preview.
 type Comparison struct {
 	Act     acts.Act       // the last one that put a version in force; zero where another came
 	Put     *effect.Effect // nil: the pricer has not put it out in time

@@ -23,13 +23,13 @@ func Statements(ctx context.Context, b Stream, tenant, foundation, month string)
 	return state.Of(tenant, month), nil
 }
 
-// Closing is what stands of a foundation, for looks at the closings of its months.
+// Closing is the state of a foundation, for previews of its closings.
 type Closing struct {
 	Sequence uint64 // of the last message of METERED that was looked at
 	state    *pricer.Statements
 }
 
-// TakeClosing reads what METERED and BILLING have of a foundation.
+// TakeClosing reads METERED and BILLING of a foundation.
 func TakeClosing(ctx context.Context, b Stream, foundation string) (*Closing, error) {
 	state, last, err := statements(ctx, b, "", foundation, events.ChargeFilter(foundation))
 	return &Closing{last, state}, err

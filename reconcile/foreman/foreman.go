@@ -280,7 +280,7 @@ func (w *work) note(p pair, code, text string) {
 	w.plan.Notes = append(w.plan.Notes, reconcile.Note{Key: p.key, Code: code, Text: text})
 }
 
-// explain adds a difference to those that stay as they are.
+// explain adds a difference to the explained ones.
 func (w *work) explain(p pair) {
 	if p.there != nil {
 		w.plan.Explained.Add(p.there, 1)

@@ -79,7 +79,7 @@ func Alarm(ctx context.Context, b Getter, source, foundation string) (*Compariso
 }
 
 // Standing are the last comparisons of all foundations that stand, in the order of their names;
-// none for a user who may not read them.
+// none for a user without the right to read them.
 func Standing(ctx context.Context, b Reader) (all []Comparison, err error) {
 	places, err := placesWith(ctx, b, objectAlarm)
 	for i := 0; i < len(places) && err == nil; i++ {

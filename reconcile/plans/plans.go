@@ -38,18 +38,18 @@ const (
 // ErrNoPlan: nothing was planned for the foundation.
 var ErrNoPlan = errors.New("no plan is stored for this foundation: make one with daybook reconcile plan")
 
-// Getter is the part of the bus that reads objects.
+// Getter is the part of the bus to read objects.
 type Getter interface {
 	GetObject(ctx context.Context, bucket, name string) ([]byte, error)
 }
 
-// Objects is the part of the bus for what is kept.
+// Objects is the part of the bus to read and write objects.
 type Objects interface {
 	Getter
 	PutObject(ctx context.Context, bucket, name string, data []byte) error
 }
 
-// Planned is the last plan of a foundation, and what became of it.
+// Planned is the last plan of a foundation, with its outcome.
 type Planned struct {
 	Plan    *reconcile.Plan
 	Report  *assembler.Report `json:",omitempty"` // nil where it was not enacted
@@ -136,7 +136,7 @@ func Keep(ctx context.Context, b Objects, p *Planned) error {
 	return put(ctx, b, plan.Source, plan.Foundation, objectPlan, &kept)
 }
 
-// Ignored are the limitations that persons gave for a foundation.
+// Ignored are the limitations by persons of a foundation.
 func Ignored(ctx context.Context, b Getter, source, foundation string) (all []reconcile.Limitation, err error) {
 	_, err = get(ctx, b, source, foundation, objectIgnored, &all)
 	return all, err
@@ -150,7 +150,7 @@ func (e *TooManyError) Error() string {
 		MaxIgnored)
 }
 
-// Ignore adds a limitation of a person. Those that are over are removed. Errors: *TooManyError.
+// Ignore adds a limitation of a person, and removes ended ones. Errors: *TooManyError.
 func Ignore(ctx context.Context, b Objects, source, foundation string, l *reconcile.Limitation, now time.Time) error {
 	all, err := Ignored(ctx, b, source, foundation)
 	if err != nil {
@@ -166,12 +166,12 @@ func Ignore(ctx context.Context, b Objects, source, foundation string, l *reconc
 // Place is a foundation of a source.
 type Place struct{ Source, Foundation string }
 
-// Lister is the part of the bus that lists objects.
+// Lister is the part of the bus to list objects.
 type Lister interface {
 	ListObjects(ctx context.Context, bucket string) ([]string, error)
 }
 
-// Reader is the part of the bus that reads what is kept of all foundations.
+// Reader is the part of the bus to read the objects of all foundations.
 type Reader interface {
 	Lister
 	Getter

@@ -39,7 +39,7 @@ const (
 	End   = "end"   // end what is billed at a time
 )
 
-// Request is what a person asks for.
+// Request is the word of a person.
 type Request struct {
 	Act      string    `json:"act"`
 	Plan     string    `json:"plan,omitempty"`     // to apply
@@ -51,14 +51,14 @@ type Request struct {
 	Note     string    `json:"note"`
 }
 
-// Done is what became of a request.
+// Done is the outcome of a request.
 type Done struct {
 	Plan string `json:"plan,omitempty"` // that reverts it
 	Text string `json:"text"`           // for a person
 	Goes bool   `json:"goes,omitempty"` // it goes on
 }
 
-// Doer does what is asked for: a reconciliation of one foundation. A *query.Error is the asker's.
+// Doer does requests: a reconciliation of one foundation. A *query.Error is the asker's.
 type Doer interface {
 	Do(ctx context.Context, r *Request) (*Done, error)
 }

@@ -72,7 +72,7 @@ func (s *Service) worked(ctx context.Context, last uint64) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	// It is 0 for a foreign message, of which the pricer tells.
+	// It is 0 for a foreign message: the pricer tells of it.
 	sequence, _ := strconv.ParseUint(m.Header(stage.HeaderSourceSeq), 10, 64)
 	return max(sequence, 1) - 1, nil // there may be more of this one
 }

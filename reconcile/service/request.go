@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/reconcile/requests"
 )
 
-// This file does what persons ask for.
+// This file does the requests of persons.
 
 // job is a request on its way.
 type job struct {
@@ -145,7 +145,7 @@ type Addition struct {
 	Word           assembler.Word
 }
 
-// Added is an addition that is stored.
+// Added is a stored addition.
 type Added struct {
 	Plan    string // that reverts it
 	Finding string
@@ -153,7 +153,7 @@ type Added struct {
 	Stored  bool // by this call; else before
 }
 
-// Text says for a person what became of an addition.
+// Text is the outcome of an addition, in words.
 func (x *Added) Text(kind, resource string) string {
 	word := "stored"
 	if !x.Stored {
@@ -162,13 +162,13 @@ func (x *Added) Text(kind, resource string) string {
 	return fmt.Sprintf("%s %s: %s at %s is %s", kind, resource, x.Finding, events.FormatTime(x.At), word)
 }
 
-// AdditionError reports an addition that does not fit what is billed, or what is there.
+// AdditionError reports an addition against METERED, or against the platform.
 type AdditionError struct{ Problem string }
 
 func (e *AdditionError) Error() string { return e.Problem }
 
 // Add stores an operator's own word, as a plan of its own, with the platform's answer as evidence.
-// Errors: *AdditionError, those of acts.Observe, of the platform and of the bus.
+// Errors: *AdditionError, and errors of acts.Observe, of the platform and of the bus.
 func (s *Service) Add(ctx context.Context, x *Addition) (*Added, error) {
 	through, after, err := s.Position(ctx)
 	if err != nil {

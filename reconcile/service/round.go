@@ -74,7 +74,7 @@ func (s *Service) round(ctx context.Context, r round) (*plans.Planned, error) {
 }
 
 // Apply enacts the last plan, if it has this id. Errors: plans.ErrNoPlan,
-// plans.ErrAnotherPlan and those of assembler.Enact.
+// plans.ErrAnotherPlan and errors of assembler.Enact.
 func (s *Service) Apply(ctx context.Context, id string, word assembler.Word) (*plans.Planned, error) {
 	planned, err := plans.Last(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
 	if err != nil {
@@ -87,9 +87,9 @@ func (s *Service) Apply(ctx context.Context, id string, word assembler.Word) (*p
 	return planned, s.enact(ctx, planned, word)
 }
 
-// Allow makes another plan in which numbers of stops are allowed that the last one refuses, and
-// enacts it. Another number of stops is refused again. Errors: those of Round, plans.ErrNoPlan,
-// plans.ErrAnotherPlan and plans.ErrNotRefused.
+// Allow makes another plan in which refused numbers of stops are allowed, and enacts it. Another
+// number of stops is refused again. Errors: those of Round, plans.ErrNoPlan, plans.ErrAnotherPlan
+// and plans.ErrNotRefused.
 func (s *Service) Allow(ctx context.Context, id string, allow []reconcile.Allowance, word assembler.Word) (
 	*plans.Planned, error,
 ) {

@@ -96,7 +96,7 @@ func (c *Status) printLedger(e *shell.Env, b *bus.Bus) error {
 	return print.Ledger(e.Stdout, &s, c.Format == "json")
 }
 
-// printPlatforms prints whether METERED agrees with what platforms count.
+// printPlatforms prints whether METERED agrees with the sums of platforms.
 func (c *Status) printPlatforms(e *shell.Env, b *bus.Bus) error {
 	through, err := metered.Through(e.Ctx, b, c.Foundation)
 	if err != nil {

@@ -59,7 +59,7 @@ func (p *paper) footer(w io.Writer, quarantined int) {
 	say("anomalies: %s; daybook anomalies list shows them", codes)
 }
 
-// Comparisons prints whether METERED agrees with what platforms count, one line each.
+// Comparisons prints whether METERED agrees with the sums of platforms, one line each.
 func Comparisons(w io.Writer, all []ledger.Comparison) {
 	for i := range all {
 		Text(w, all[i].Source+" "+all[i].Foundation+": "+all[i].Text)

@@ -40,7 +40,7 @@ func Foundations(w io.Writer, all []answer.FoundationState, asJSON bool) error {
 	return out.end()
 }
 
-// Platforms prints whether METERED agrees with what platforms count.
+// Platforms prints whether METERED agrees with the sums of platforms.
 func Platforms(w io.Writer, all []ledger.Comparison, asJSON bool) error {
 	if !asJSON {
 		Comparisons(w, all)

@@ -8,7 +8,7 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// Comparisons say of some foundations whether METERED agrees with what their platforms count.
+// Comparisons say of some foundations whether METERED agrees with their platforms' sums.
 func Comparisons(ctx context.Context, b *bus.Bus, of []answer.FoundationState) ([]ledger.Comparison, error) {
 	all, err := answer.Platforms(ctx, b, &answer.Operator().Usage, of)
 	return answer.Comparisons(all), err

@@ -25,7 +25,7 @@ type Browser struct {
 	cancel func()
 }
 
-// Start starts a browser, which ends with Close.
+// Start starts a browser, until Close.
 func Start(ctx context.Context) (*Browser, error) {
 	program, err := exec.LookPath("chromium")
 	if err != nil {

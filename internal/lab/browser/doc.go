@@ -8,7 +8,7 @@
 //	t.Faults()                         // what axe-core finds, and what does not fit the window
 //	t.Screenshot("bin/holds.png")
 //
-// Reads the pages that it is sent to. Writes a profile into a folder that Close removes. The
+// Reads the pages of its tabs. Writes a profile into a folder that Close removes. The
 // browser resolves no name: a page that asks another host fails, and
 // Complaints tells of it. chromedp ends the browser with its test.
 //

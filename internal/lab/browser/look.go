@@ -32,7 +32,7 @@ const wide = `[...document.querySelectorAll("body *")].filter((e) => e.getClient
 	!e.closest(".scroll, .top nav, pre, textarea, .skip, .hidden, [data-chart], select"))
 	.map((e) => "beyond the window: " + e.outerHTML.slice(0, 200))`
 
-// View sets the width of the window and the colours that its user likes.
+// View sets the width of the window and its user's colours.
 func (t *Tab) View(width int64, dark bool) error {
 	colours := "light"
 	if dark {
@@ -49,7 +49,7 @@ func (t *Tab) View(width int64, dark bool) error {
 	)
 }
 
-// Faults are what axe-core finds on the page, and what does not fit the window, one a line.
+// Faults are the findings of axe-core, and elements beyond the window, one a line.
 func (t *Tab) Faults() ([]string, error) {
 	loaded, err := Ask(t, chromedp.Evaluate[bool](`typeof axe !== "undefined"`))
 	if err == nil && !loaded {

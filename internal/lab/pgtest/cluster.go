@@ -243,7 +243,7 @@ func (c *Cluster) Kill() {
 	c.postmaster = nil
 }
 
-// stop lets the server write what it has, and end.
+// stop lets the server write its memory, and end.
 func (c *Cluster) stop() {
 	if c.postmaster == nil || c.postmaster.Process.Signal(syscall.SIGINT) != nil {
 		return
@@ -274,7 +274,7 @@ func (c *Cluster) Close() error {
 	return os.RemoveAll(c.folder)
 }
 
-// URL is that of the database postgres.
+// URL is the address of the database postgres.
 func (c *Cluster) URL() string { return c.server.String() }
 
 // Database makes an empty database, and returns its URL.

@@ -98,7 +98,7 @@ type judgement struct {
 	ran, right time.Duration
 }
 
-// mismatch is a moment at which truth and bill differ.
+// mismatch is a moment of a difference between truth and bill.
 type mismatch struct {
 	at            resource
 	from, to      time.Time

@@ -80,7 +80,7 @@ type settled struct {
 	quirks    bool // some events say as little as if one was lost
 }
 
-// look is a floorplan that was compared.
+// look is a compared floorplan.
 type look struct {
 	at    time.Time
 	known time.Time      // up to when the blueprint may have facts
@@ -240,7 +240,7 @@ func (r *settled) enact(plan *reconcile.Plan, in *foreman.Input, truth map[resou
 	}
 }
 
-// remember keeps what the next comparison needs.
+// remember keeps a plan for the next comparison.
 func (r *settled) remember(in *foreman.Input, made *reconcile.Plan) {
 	f := in.Floorplan
 	r.former = f
@@ -271,7 +271,7 @@ func (r *settled) remember(in *foreman.Input, made *reconcile.Plan) {
 	}
 }
 
-// runningAt is what truly runs at a time.
+// runningAt are the resources that truly run at a time.
 func runningAt(truth []sim.Span, t time.Time) map[resource]stretch {
 	all := map[resource]stretch{}
 	for _, s := range truth {
@@ -283,7 +283,7 @@ func runningAt(truth []sim.Span, t time.Time) map[resource]stretch {
 	return all
 }
 
-// judge compares what is metered with the truth.
+// judge compares METERED with the truth.
 func (r *settled) judge() []string {
 	o := r.meter(projector.Config{})
 	j := judge(r.sim.Truth(), o, true)
@@ -310,7 +310,7 @@ func (r *settled) judge() []string {
 	return found
 }
 
-// excused reports whether a difference is one that may be.
+// excused reports whether a difference may be.
 func (r *settled) excused(m *mismatch, o *outcome) bool {
 	if len(m.billed)*len(m.truth) == 1 { // no inventory tells of the buildpack of a lost event
 		pack := m.billed[0].footprint

@@ -1,5 +1,5 @@
 // Package forgotten knows the resources whose timelines a foundation has dropped, in two to four
-// bytes each. One of a thousand others is taken for dropped, too; none that was dropped is not.
+// bytes each. One of a thousand others is taken for dropped, too; a dropped one always is.
 package forgotten
 
 import (

@@ -170,7 +170,7 @@ func gone(seen time.Time, w when, answers []answer) reconcile.Sight {
 	}
 }
 
-// told is the sight of a resource that is shown, as one that has ended.
+// told is the sight of a resource, shown as ended.
 func told(s reconcile.Sight) reconcile.Sight {
 	s.Told = true
 	return s
