@@ -3,6 +3,7 @@ package appender
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 )
 
@@ -13,76 +14,86 @@ type Set interface {
 	Add(k Key) error
 }
 
-// All is a Set of every key, in 20 to 30 bytes each. It refuses more than its limit.
+// All is a Set of every key, in 20 to 30 bytes each. It refuses more than its limit. A key stays
+// where it is: to grow costs the index alone, a fifth of the memory.
 type All struct {
-	slots []Key // a key stands in its own slot, or in the next free one behind it; free ones are zero
-	zero  bool  // the key of zeros is in it
-	n     int   // keys in slots
-	max   int
+	chunks [][]Key  // the keys in the order of their coming, chunkKeys in each
+	index  []uint32 // places plus 1, in a key's own slot or in the next free one; 0: free
+	n      int      // keys
+	max    int
 }
 
 // NewAll makes a set for limit keys.
-func NewAll(limit int) *All { return &All{max: limit} }
+func NewAll(limit int) *All { return &All{max: min(limit, math.MaxUint32)} }
 
-// minSlots is the number of slots at first. With four of five taken there are half as many again.
-const minSlots = 1 << 10
+const (
+	// minSlots is the number of slots at first. With four of five taken there are half more.
+	minSlots  = 1 << 10
+	chunkKeys = 1 << 10
+)
 
 // find is the slot of a key, or the free one where it belongs.
-func (a *All) find(k Key) *Key {
+func (a *All) find(k Key) (slot *uint32, found bool) {
 	const spread = 0x9e3779b97f4a7c15 // 2^64 by the golden ratio: keys that are near come far apart
 	hash := (binary.LittleEndian.Uint64(k[:8]) ^ binary.LittleEndian.Uint64(k[8:])) * spread
-	at, _ := bits.Mul64(hash, uint64(len(a.slots)))
-	for a.slots[at] != k && a.slots[at] != (Key{}) {
-		if at++; at == uint64(len(a.slots)) {
+	at, _ := bits.Mul64(hash, uint64(len(a.index)))
+	for {
+		switch place := a.index[at]; {
+		case place == 0:
+			return &a.index[at], false
+		case *a.key(place) == k:
+			return &a.index[at], true
+		}
+		if at++; at == uint64(len(a.index)) {
 			at = 0
 		}
 	}
-	return &a.slots[at]
 }
+
+// key is the key at a place of the index.
+func (a *All) key(place uint32) *Key { return &a.chunks[(place-1)/chunkKeys][(place-1)%chunkKeys] }
 
 // Has implements Set.
 func (a *All) Has(k Key) bool {
-	if k == (Key{}) {
-		return a.zero
+	if a.n == 0 {
+		return false
 	}
-	return a.n > 0 && *a.find(k) == k
+	_, found := a.find(k)
+	return found
 }
 
 // Len is the number of keys.
-func (a *All) Len() int {
-	if a.zero {
-		return a.n + 1
-	}
-	return a.n
-}
+func (a *All) Len() int { return a.n }
 
 // Add implements Set.
 func (a *All) Add(k Key) error {
 	switch {
 	case a.Has(k):
 		return nil
-	case a.Len() >= a.max:
+	case a.n >= a.max:
 		return fmt.Errorf("the foundation has more than %d messages: their ids do not fit in the memory that the "+
 			"limit on known ids allows; raise it", a.max)
-	case k == Key{}:
-		a.zero = true
-		return nil
 	}
-	if 5*a.n >= 4*len(a.slots) {
+	if 5*a.n >= 4*len(a.index) {
 		a.grow()
 	}
-	*a.find(k) = k
+	if a.n%chunkKeys == 0 {
+		a.chunks = append(a.chunks, make([]Key, 0, chunkKeys))
+	}
+	last := &a.chunks[len(a.chunks)-1]
+	*last = append(*last, k)
 	a.n++
+	slot, _ := a.find(k)
+	*slot = uint32(a.n)
 	return nil
 }
 
+// grow makes the index again, half as large again.
 func (a *All) grow() {
-	before := a.slots
-	a.slots = make([]Key, max(minSlots, len(before)*3/2))
-	for _, k := range before {
-		if k != (Key{}) {
-			*a.find(k) = k
-		}
+	a.index = make([]uint32, max(minSlots, len(a.index)*3/2))
+	for place := range uint32(a.n) {
+		slot, _ := a.find(*a.key(place + 1))
+		*slot = place + 1
 	}
 }
 
