@@ -70,12 +70,14 @@ func (b *Bus) Last(ctx context.Context, stream, filter string) (Stored, error) {
 }
 
 // lastWhole is the last message on a filter that the server can deliver. Where the very last one is
-// damaged, it finds none at all by subject.
+// damaged, it finds none at all by subject. A filter without a subject in the stream is not looked
+// for: each look makes the server load a block.
 func (b *Bus) lastWhole(ctx context.Context, stream, filter string, notFound error) (last Stored, err error) {
-	state, err := b.Stream(ctx, stream)
-	if err != nil || state.Messages == 0 {
+	info, err := b.streamInfo(ctx, stream, jetstream.WithSubjectFilter(filter))
+	if err != nil || len(info.State.Subjects) == 0 {
 		return Stored{}, errors.Join(err, notFound)
 	}
+	state := stateOf(info)
 	for back := uint64(1); ; back *= 2 {
 		from := state.First
 		if state.Last > back {
@@ -177,11 +179,15 @@ func (b *Bus) Stream(ctx context.Context, name string) (StreamState, error) {
 	if err != nil {
 		return StreamState{}, err
 	}
+	return stateOf(info), nil
+}
+
+func stateOf(info *jetstream.StreamInfo) StreamState {
 	state := info.State
 	return StreamState{
 		First: state.FirstSeq, Last: state.LastSeq, Messages: state.Msgs, Bytes: state.Bytes,
 		Created: info.Created.UTC(),
-	}, nil
+	}
 }
 
 func (b *Bus) streamInfo(ctx context.Context, name string, options ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo,

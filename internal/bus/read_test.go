@@ -45,6 +45,22 @@ var _ = Describe("Reading", func() {
 		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
 	})
 
+	It("looks once for what is on a filter that no message has, however long the stream is", func(ctx SpecContext) {
+		appended(ctx, b, "USAGE", batch("usage.a", 100), bus.Expect{Filter: events.SubjectsUsage})
+		nc, err := nats.Connect(url)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(nc.Close)
+		asked, err := nc.SubscribeSync("$JS.API.STREAM.MSG.GET.USAGE")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(nc.Flush()).To(Succeed())
+		_, err = b.Last(ctx, "USAGE", "usage.b.>")
+		Expect(err).To(MatchError(bus.ErrNotFound))
+		_, err = b.Last(ctx, "USAGE", "usage.a.>")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(asked.NextMsg(scale.Patience)).To(HaveField("Data", MatchJSON(`{"last_by_subj":"usage.b.>"}`)))
+		Expect(asked.NextMsg(scale.Patience)).To(HaveField("Data", MatchJSON(`{"last_by_subj":"usage.a.>"}`)))
+	})
+
 	It("gives every message in order, says how many are to come, and then waits", func(ctx SpecContext) {
 		var last uint64
 		for range 12 { // more than are sent ahead
