@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
@@ -64,10 +65,15 @@ var _ = Describe("A process", func() {
 		status, body := get(context.Background(), url+"/healthz")
 		Expect(status).To(Equal(http.StatusOK))
 		Expect(body).To(MatchJSON(`{"ok":true,"checks":[]}`))
-		status, body = get(context.Background(), url+"/readyz")
-		Expect(status).To(Equal(http.StatusOK))
+		Eventually(func() int {
+			status, body = get(context.Background(), url+"/readyz")
+			return status
+		}).WithTimeout(scale.Patience).Should(Equal(http.StatusOK))
 		Expect(body).To(MatchJSON(`{"ok":true,"checks":[{"name":"bus","ok":true,"detail":"connected"},{"name":"process","ok":true,"detail":"running"}]}`))
-		Eventually(func() string { _, body = get(context.Background(), url+"/metrics"); return body }).Should(And(
+		Eventually(func() string {
+			_, body = get(context.Background(), url+"/metrics")
+			return body
+		}).WithTimeout(scale.Patience).Should(And(
 			ContainSubstring(`daybook_projector_spans_total{kind="app"} 41`),
 			ContainSubstring("daybook_projector_lag_messages 3"),
 			ContainSubstring("daybook_projector_resources 7"),
