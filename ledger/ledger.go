@@ -212,6 +212,9 @@ type Reader interface {
 	// Unrated returns the parts without a price of a query's foundations, tenants, spaces,
 	// resources, kinds and months, by tenant, kind, foundation, resource and start.
 	Unrated(ctx context.Context, q Query) ([]Unrated, error)
+	// MonthSums returns the money of the months of one foundation or, where it is empty, of all, by
+	// source, foundation, month and currency.
+	MonthSums(ctx context.Context, foundation string) ([]MonthSum, error)
 	// Statements returns the issued statements and credit notes of a query's foundations, tenants
 	// and month, in the order of BILLING.
 	Statements(ctx context.Context, q Query) ([]statement.Statement, error)

@@ -19,14 +19,14 @@ type Month struct {
 	Sums                      []MonthSum // by currency
 }
 
-// ListMonths reads the months of one foundation or, where it is empty, of all, the newest first.
-// Each sum stands in one. Error: ErrUnreadable.
-func ListMonths(ctx context.Context, b acts.Reader, foundation string) ([]Month, error) {
+// ListMonths reads the months of one foundation or, where it is empty, of all from METERED, and
+// their money from a ledger, the newest first. Each sum stands in one. Error: ErrUnreadable.
+func ListMonths(ctx context.Context, b acts.Reader, r Reader, foundation string) ([]Month, error) {
 	all, err := acts.ReadMonths(ctx, b, foundation)
 	if err != nil {
 		return nil, err
 	}
-	sums, err := MonthSums(ctx, b, foundation)
+	sums, err := r.MonthSums(ctx, foundation)
 	return rows(all, sums), err
 }
 

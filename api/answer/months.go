@@ -43,7 +43,7 @@ func (a *Answers) Months(ctx context.Context, asker *Asker, x *FoundationQuestio
 	if !asker.Usage.Names(x.Foundation, "") {
 		return nil, errNobody
 	}
-	all, err := ledger.ListMonths(ctx, a.bus, x.Foundation)
+	all, err := a.ListMonths(ctx, x.Foundation)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,11 @@ func (a *Answers) Months(ctx context.Context, asker *Asker, x *FoundationQuestio
 		out.Months = append(out.Months, NewMonth(asker, m))
 	}
 	return out, nil
+}
+
+// ListMonths are the months of one foundation or, where it is empty, of all, whoever asks.
+func (a *Answers) ListMonths(ctx context.Context, foundation string) ([]ledger.Month, error) {
+	return ledger.ListMonths(ctx, a.bus, a.reader, foundation)
 }
 
 // NewMonth is the form of a month, as an asker may see it.

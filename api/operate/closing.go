@@ -70,7 +70,7 @@ func (o *Operations) Closing(ctx context.Context, asker *answer.Asker, x *Closin
 	if len(all) == 0 {
 		return nil, answer.NoTenant()
 	}
-	listed, err := ledger.ListMonths(ctx, o.bus, x.Foundation)
+	listed, err := o.answers.ListMonths(ctx, x.Foundation)
 	if err != nil {
 		return nil, err
 	}

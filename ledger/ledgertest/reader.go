@@ -92,6 +92,9 @@ func newWorld(ctx context.Context, b *bus.Bus) *world {
 			c := Charge(m.Tenant, period, m.Kind, strconv.Itoa(1+dice.IntN(9)), "0.1").Charge
 			c.ID, c.Resource, c.App, c.Space = fmt.Sprint("c", n, "-", i), m.Resource, m.Resource, one(rest)
 			c.Start = time.Date(2026, 10, 1+dice.IntN(60), dice.IntN(24), 0, 0, 0, time.UTC)
+			if n%7 == 0 && period == "2026-11" {
+				c.Entry, c.Month = events.EntryCorrection, one([]string{"2026-10", "2026-09"})
+			}
 			m.Charges = append(m.Charges, c)
 		}
 		w.charges = ledger.AppendCharges(w.charges, &m, n)
@@ -256,6 +259,46 @@ func Readers(connect func(ctx context.Context) *bus.Bus, open func(ctx context.C
 		}
 		Expect(got).To(Equal(ids))
 		Expect(r.Charge(ctx, ledger.Query{}, "later")).To(HaveField("ID", "later"))
+	})
+
+	It("tells the money of months, and of their corrections", func(ctx context.Context) {
+		for _, foundation := range []string{"", "south", "nowhere"} {
+			type month struct{ foundation, month string }
+			amounts, vats := map[month]events.Decimal{}, map[month]events.Decimal{}
+			corrected := map[month]events.Decimal{}
+			count := map[month]int{}
+			for i := range w.charges {
+				c := &w.charges[i]
+				if foundation != "" && c.Foundation != foundation {
+					continue
+				}
+				posted := month{c.Foundation, c.Period}
+				amounts[posted], vats[posted] = amounts[posted].Add(c.Amount), vats[posted].Add(c.VAT)
+				if about := (month{c.Foundation, c.Month}); c.Month != "" {
+					corrected[about], count[about] = corrected[about].Add(c.Amount), count[about]+1
+				}
+			}
+			sums, err := r.MonthSums(ctx, foundation)
+			Expect(err).NotTo(HaveOccurred())
+			told := map[month]bool{}
+			for i := range sums {
+				s := &sums[i]
+				of := month{s.Foundation, s.Month}
+				told[of] = true
+				Expect(s.Amount.Cmp(amounts[of])).To(BeZero(), "%v: %s", of, s.Amount)
+				Expect(s.VAT.Cmp(vats[of])).To(BeZero(), "%v: %s", of, s.VAT)
+				Expect(s.Corrected.Cmp(corrected[of])).To(BeZero(), "%v: %s", of, s.Corrected)
+				Expect(s.Corrections).To(Equal(count[of]), "%v", of)
+			}
+			Expect(told).To(HaveLen(len(sums)))
+			for of := range amounts {
+				Expect(told).To(HaveKey(of))
+			}
+			for of := range corrected {
+				Expect(told).To(HaveKey(of))
+			}
+			Expect(corrected).To(HaveLen(map[string]int{"": 4, "south": 2}[foundation]))
+		}
 	})
 
 	It("finds an entry by its id, and for nobody but its owners", func(ctx context.Context) {

@@ -88,6 +88,16 @@ func (r *Reader) Totals(ctx context.Context, q ledger.Query) ([]ledger.Sum, erro
 	return sums.List(), nil
 }
 
+// MonthSums implements ledger.Reader. It reads BILLING, which alone tells corrections apart.
+func (r *Reader) MonthSums(ctx context.Context, foundation string) ([]ledger.MonthSum, error) {
+	sums := ledger.NewMonthSumming()
+	err := r.each(ctx, &ledger.Query{Foundation: foundation}, ledger.Place{}, func(c *ledger.Charge) error {
+		sums.Add(c)
+		return nil
+	})
+	return sums.List(), err
+}
+
 // Charges implements ledger.Reader.
 func (r *Reader) Charges(ctx context.Context, q ledger.Query, after ledger.Place, limit int) (
 	all []ledger.Charge, err error,

@@ -1,0 +1,38 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+// MonthSums implements ledger.Reader. The sums by month have no corrections of their own: these are
+// few, and have an index.
+func (l *Ledger) MonthSums(ctx context.Context, foundation string) ([]ledger.MonthSum, error) {
+	rows, err := l.pool.Query(ctx, `SELECT source, foundation, month, currency, sum(amount), sum(vat),
+			sum(corrections)::bigint, sum(corrected)
+		FROM (
+			SELECT source, foundation, period AS month, currency, amount, vat, 0 AS corrections, 0 AS corrected
+			FROM month_sums WHERE $1 IN ('', foundation)
+			UNION ALL
+			SELECT source, foundation, month, currency, 0, 0, 1, amount
+			FROM charges WHERE entry = 'correction' AND $1 IN ('', foundation)
+		) AS sums GROUP BY source, foundation, month, currency`, foundation)
+	if err != nil {
+		return nil, err
+	}
+	all := []ledger.MonthSum{}
+	var s ledger.MonthSum
+	var amount, vat, corrected decimal
+	_, err = pgx.ForEachRow(rows,
+		[]any{&s.Source, &s.Foundation, &s.Month, &s.Currency, &amount, &vat, &s.Corrections, &corrected},
+		func() error {
+			s.Amount, s.VAT, s.Corrected = amount.Decimal, vat.Decimal, corrected.Decimal
+			all = append(all, s)
+			return nil
+		})
+	ledger.SortMonthSums(all)
+	return all, err
+}
