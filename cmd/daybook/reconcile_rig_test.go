@@ -127,7 +127,8 @@ func (c *cloud) honest() {
 	c.ResetFaults()
 }
 
-// lose does something, and loses its events.
+// lose does something, and loses its events. It returns when the collector has looked since: a
+// difference as young as a listing proves nothing.
 func (c *cloud) lose(verb func(p *sim.Platform)) {
 	GinkgoHelper()
 	knobs := c.Knobs()
@@ -137,6 +138,7 @@ func (c *cloud) lose(verb func(p *sim.Platform)) {
 	c.Do(verb)
 	knobs.LostRate = was
 	Expect(c.SetKnobs(knobs)).To(Succeed())
+	Eventually(c.Now).Should(BeTemporally(">", c.Now().Add(2*foreman.Skew)))
 }
 
 // running are the running apps and service instances, by guid.
