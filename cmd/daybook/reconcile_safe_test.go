@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/cc"
 	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // deleteApps deletes some apps, and returns their guids.
@@ -183,7 +184,15 @@ var _ = Describe("Reconciliations of many foundations", func() {
 		status, out, errs = r.reconcile(advice[:2]...)
 		Expect(status).To(Equal(3), "%s%s", out, errs)
 		Expect(len(r.observations(ctx, "f02"))).To(BeElementOf(4, 5), "the other kind is refused as a whole")
-		status, out, errs = r.reconcile(advice...)
+		plan := regexp.MustCompile(`f02: plan (\S+),`).FindStringSubmatch(out)[1]
+		apply := func(allow ...string) (status int, out, errs string) {
+			line := append([]string{"reconcile", "apply", plan, "--act", "settle", "--by", "ann"}, r.plain...)
+			return r.daybook(append(line, allow...)...)
+		}
+		status, out, errs = apply("--allow", "f02/service=7")
+		Expect(status).To(Equal(1), "%s%s", out, errs)
+		Expect(errs).To(ContainSubstring(plans.ErrNotRefused.Error()))
+		status, out, errs = apply(advice[2:]...)
 		Expect(status).To(BeZero(), "%s%s", out, errs)
 		Expect(r.observations(ctx, "f02")).To(HaveLen(9))
 		for name, c := range clouds {

@@ -35,7 +35,8 @@ func (c *planCmd) Run(e *shell.Env) error {
 
 type applyCmd struct {
 	platform
-	Plan   string `arg:"" help:"Id of the plan, as daybook reconcile list shows it."`
+	Plan   string `arg:"" help:"Id of the plan, as daybook reconcile list shows it. With --allow for stops that it refuses another plan is made, and enacted."`
+	Act    string `enum:",report,hold,settle" default:"" help:"With --allow: what to do where the rules do not say: report, hold or settle (default: hold)."`
 	By     string `env:"USER" required:"" placeholder:"NAME" help:"Who decides."`
 	Note   string `help:"Why."`
 	Format string `enum:"table,json" default:"table" help:"Output: ${enum}."`
@@ -44,7 +45,8 @@ type applyCmd struct {
 // Run enacts the last plan.
 func (c *applyCmd) Run(e *shell.Env) error {
 	var found atomic.Bool
-	err := c.with(e, "", func(e *shell.Env, b *bus.Bus, s *service.Service) error {
+	word := assembler.Word{By: c.By, Note: c.Note}
+	err := c.with(e, c.Act, func(e *shell.Env, b *bus.Bus, s *service.Service) error {
 		last, err := plans.Last(e.Ctx, b, s.Place().Source, s.Place().Foundation)
 		if errors.Is(err, plans.ErrNoPlan) || err == nil && last.Plan.ID != c.Plan {
 			return nil
@@ -53,7 +55,11 @@ func (c *applyCmd) Run(e *shell.Env) error {
 			return err
 		}
 		found.Store(true)
-		planned, err := s.Apply(e.Ctx, c.Plan, assembler.Word{By: c.By, Note: c.Note})
+		enact := func() (*plans.Planned, error) { return s.Apply(e.Ctx, c.Plan, word) }
+		if len(c.Allow) > 0 {
+			enact = func() (*plans.Planned, error) { return s.Allow(e.Ctx, c.Plan, c.Allow, word) }
+		}
+		planned, err := enact()
 		if planned == nil {
 			return err
 		}
