@@ -19,12 +19,14 @@ type Set interface {
 type All struct {
 	chunks [][]Key  // the keys in the order of their coming, chunkKeys in each
 	index  []uint32 // places plus 1, in a key's own slot or in the next free one; 0: free
-	n      int      // keys
-	max    int
+	n      uint32   // keys
+	max    uint32
 }
 
 // NewAll makes a set for limit keys.
-func NewAll(limit int) *All { return &All{max: min(limit, math.MaxUint32)} }
+func NewAll(limit int) *All {
+	return &All{max: uint32(max(0, min(limit, math.MaxUint32)))}
+}
 
 const (
 	// minSlots is the number of slots at first. With four of five taken there are half more.
@@ -63,7 +65,7 @@ func (a *All) Has(k Key) bool {
 }
 
 // Len is the number of keys.
-func (a *All) Len() int { return a.n }
+func (a *All) Len() int { return int(a.n) }
 
 // Add implements Set.
 func (a *All) Add(k Key) error {
@@ -74,7 +76,7 @@ func (a *All) Add(k Key) error {
 		return fmt.Errorf("the foundation has more than %d messages: their ids do not fit in the memory that the "+
 			"limit on known ids allows; raise it", a.max)
 	}
-	if 5*a.n >= 4*len(a.index) {
+	if 5*int(a.n) >= 4*len(a.index) {
 		a.grow()
 	}
 	if a.n%chunkKeys == 0 {
@@ -84,14 +86,14 @@ func (a *All) Add(k Key) error {
 	*last = append(*last, k)
 	a.n++
 	slot, _ := a.find(k)
-	*slot = uint32(a.n)
+	*slot = a.n
 	return nil
 }
 
 // grow makes the index again, half as large again.
 func (a *All) grow() {
 	a.index = make([]uint32, max(minSlots, len(a.index)*3/2))
-	for place := range uint32(a.n) {
+	for place := range a.n {
 		slot, _ := a.find(*a.key(place + 1))
 		*slot = place + 1
 	}
