@@ -148,8 +148,8 @@ func (e *enactment) read(ctx context.Context) error {
 	})
 }
 
-func (e *enactment) id(r *reconcile.Remodel) string {
-	return events.ID("observation", e.plan.ID, r.Key.Kind, r.Key.Resource)
+func (e *enactment) id(k reconcile.Key) string {
+	return events.ID("observation", e.plan.ID, k.Kind, k.Resource)
 }
 
 // stage enacts the remodels of a stage, and waits until METERED has their effect.
@@ -173,7 +173,10 @@ func (e *enactment) stage(ctx context.Context, stage reconcile.Stage) error {
 		}
 	}
 	for _, r := range all {
-		last = max(last, e.stored[e.id(r)])
+		ofInstance := e.stored[e.id(reconcile.Key{Kind: events.KindInstance, Resource: r.Key.Resource})]
+		if r.Key.Kind != events.KindVolume || ofInstance == 0 { // else that one is about the volume, too
+			last = max(last, e.stored[e.id(r.Key)])
+		}
 	}
 	if last == 0 {
 		return nil
@@ -197,7 +200,7 @@ func (e *enactment) await(ctx context.Context, stage reconcile.Stage, sequence u
 func (e *enactment) note(r *reconcile.Remodel, skipped string) {
 	o := Outcome{Key: r.Key, Type: r.Type, Act: r.Act, Skipped: skipped}
 	if skipped == "" {
-		o.Sequence = e.stored[e.id(r)]
+		o.Sequence = e.stored[e.id(r.Key)]
 	}
 	e.report.Outcomes = append(e.report.Outcomes, o)
 }
@@ -208,7 +211,7 @@ func (e *enactment) group(ctx context.Context, all []*reconcile.Remodel) error {
 	var ask []reconcile.Material
 	var open []*reconcile.Remodel
 	for _, r := range all {
-		if e.stored[e.id(r)] == 0 {
+		if e.stored[e.id(r.Key)] == 0 {
 			open, ask = append(open, r), append(ask, *subject(r))
 		}
 	}

@@ -95,11 +95,15 @@ func material(resource string, instances uint32) *reconcile.Material {
 	}
 }
 
+func app(resource string) reconcile.Key {
+	return reconcile.Key{Kind: events.KindApp, Resource: resource}
+}
+
 // world is a platform and METERED, as far as an assembler sees them.
 type world struct {
 	site   *site
 	plan   *reconcile.Plan
-	sights map[string]reconcile.Sight
+	sights map[reconcile.Key]reconcile.Sight
 	billed map[string]*reconcile.Material
 	waits  []uint64
 	now    time.Time
@@ -112,7 +116,7 @@ func newWorld(s *site) *world {
 		Source: "cf", Foundation: "eu", Made: now, Expires: now.Add(reconcile.Life), Seen: now,
 		Floorplan: "f", Rules: "r",
 	}
-	w := &world{site: s, plan: p, sights: map[string]reconcile.Sight{}, now: now}
+	w := &world{site: s, plan: p, sights: map[reconcile.Key]reconcile.Sight{}, now: now}
 	w.billed = map[string]*reconcile.Material{"drift": material("drift", 1), "stop": material("stop", 1)}
 	add := func(t reconcile.Type, stage reconcile.Stage, billed, there *reconcile.Material) {
 		one := billed
@@ -128,17 +132,22 @@ func newWorld(s *site) *world {
 		if there != nil {
 			sight.Material = *there
 		}
-		w.sights[key.Resource] = sight
+		w.sights[key] = sight
 	}
 	add(reconcile.MissingStart, reconcile.Starts, nil, material("start", 1))
 	add(reconcile.FootprintDrift, reconcile.Changes, w.billed["drift"], material("drift", 2))
 	add(reconcile.MissingStop, reconcile.Stops, w.billed["stop"], nil)
-	p.ID = foreman.ID(p)
-	for i := range p.Remodels {
-		r := &p.Remodels[i]
-		r.ID = events.ID("remodel", p.ID, r.Key.Kind, r.Key.Resource)
-	}
+	w.identify()
 	return w
+}
+
+// identify gives the plan and its remodels their ids.
+func (w *world) identify() {
+	w.plan.ID = foreman.ID(w.plan)
+	for i := range w.plan.Remodels {
+		r := &w.plan.Remodels[i]
+		r.ID = events.ID("remodel", w.plan.ID, r.Key.Kind, r.Key.Resource)
+	}
 }
 
 func (w *world) assembler() *assembler.Assembler {
@@ -146,7 +155,7 @@ func (w *world) assembler() *assembler.Assembler {
 		Bus: w.site, Now: func() time.Time { return w.now },
 		Look: func(_ context.Context, of []reconcile.Material) (all []reconcile.Sight, err error) {
 			for i := range of {
-				all = append(all, w.sights[of[i].Resource])
+				all = append(all, w.sights[of[i].Key()])
 			}
 			return all, nil
 		},
@@ -187,6 +196,24 @@ var _ = Describe("A plan", func() {
 			Key: reconcile.Key{Kind: events.KindApp, Resource: "stop"}, Type: reconcile.MissingStop,
 			Act: reconcile.Settle, Sequence: 3,
 		}))
+	})
+
+	It("waits for the effect on a database alone: it is that on its volume, too", func(ctx SpecContext) {
+		w.plan.Remodels = w.plan.Remodels[2:]
+		for _, kind := range []string{events.KindInstance, events.KindVolume} {
+			m := material("db", 1)
+			m.Kind = kind
+			w.billed[kind], w.sights[m.Key()] = m, reconcile.Sight{Key: m.Key(), Seen: now}
+			r := w.plan.Remodels[0]
+			r.Key, r.Billed = m.Key(), m
+			w.plan.Remodels = append(w.plan.Remodels, r)
+		}
+		w.identify()
+		report, err := w.enact(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(report.Stored).To(Equal(3))
+		Expect(w.site.facts(ctx)).To(Equal([]string{"stop gone", "db gone", "db gone"}))
+		Expect(w.waits).To(Equal([]uint64{2}))
 	})
 
 	It("waits for METERED no longer than it may, and goes on when it is applied again", func(ctx SpecContext) {
@@ -286,12 +313,12 @@ var _ = Describe("A plan", func() {
 	},
 		Entry("it is billed by now", func(w *world) { w.billed["start"] = material("start", 1) }, 0,
 			"it is billed by now"),
-		Entry("it is gone", func(w *world) { w.sights["start"] = reconcile.Sight{Key: w.sights["start"].Key} }, 0,
+		Entry("it is gone", func(w *world) { w.sights[app("start")] = reconcile.Sight{Key: app("start")} }, 0,
 			"it is gone"),
 		Entry("its size", func(w *world) {
-			s := w.sights["drift"]
+			s := w.sights[app("drift")]
 			s.Material = *material("drift", 3)
-			w.sights["drift"] = s
+			w.sights[app("drift")] = s
 		}, 1, "it has another size"),
 		Entry("its span", func(w *world) {
 			w.billed["drift"] = material("drift", 1)
@@ -299,28 +326,28 @@ var _ = Describe("A plan", func() {
 		}, 1, "what is billed of it has changed"),
 		Entry("it stopped", func(w *world) { delete(w.billed, "stop") }, 2, "it is not billed any more"),
 		Entry("it is there", func(w *world) {
-			s := w.sights["stop"]
+			s := w.sights[app("stop")]
 			s.There = true
-			w.sights["stop"] = s
+			w.sights[app("stop")] = s
 		}, 2, "it is there"),
 		Entry("a word that is gone", func(w *world) { w.plan.Remodels[2].Told = true }, 2,
 			"the platform does not say any more that it has ended"),
 		Entry("a doubt", func(w *world) {
-			s := w.sights["stop"]
+			s := w.sights[app("stop")]
 			s.Doubt = "the scope was lost"
-			w.sights["stop"] = s
+			w.sights[app("stop")] = s
 		}, 2, "the scope was lost"),
 		Entry("an end since the listing", func(w *world) {
-			s := w.sights["stop"]
+			s := w.sights[app("stop")]
 			s.Ended = w.plan.Seen.Add(1)
-			w.sights["stop"] = s
+			w.sights[app("stop")] = s
 		}, 2, "it has changed since it was listed"),
 		Entry("a beginning since the listing", func(w *world) {
-			s := w.sights["start"]
+			s := w.sights[app("start")]
 			s.Began = w.plan.Seen.Add(1)
-			w.sights["start"] = s
+			w.sights[app("start")] = s
 		}, 0, "it has changed since it was listed"),
-		Entry("no answer", func(w *world) { w.sights["stop"] = reconcile.Sight{} }, 2,
+		Entry("no answer", func(w *world) { w.sights[app("stop")] = reconcile.Sight{} }, 2,
 			"the platform was not asked for it"),
 	)
 })
