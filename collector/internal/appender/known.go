@@ -15,7 +15,7 @@ type Set interface {
 }
 
 // All is a Set of every key, in 20 to 30 bytes each. It refuses more than its limit. A key stays
-// where it is: to grow costs the index alone, a fifth of the memory.
+// where it is: to grow costs the index alone, a quarter of the memory.
 type All struct {
 	chunks [][]Key  // the keys in the order of their coming, chunkKeys in each
 	index  []uint32 // places plus 1, in a key's own slot or in the next free one; 0: free
