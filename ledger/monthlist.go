@@ -20,13 +20,13 @@ type Month struct {
 }
 
 // ListMonths reads the months of one foundation or, where it is empty, of all from METERED, and
-// their money from a ledger, the newest first. Each sum stands in one. Error: ErrUnreadable.
-func ListMonths(ctx context.Context, b acts.Reader, r Reader, foundation string) ([]Month, error) {
+// their money, the newest first. Each sum stands in one. Error: ErrUnreadable.
+func ListMonths(ctx context.Context, b acts.Reader, money MonthMoney, foundation string) ([]Month, error) {
 	all, err := acts.ReadMonths(ctx, b, foundation)
 	if err != nil {
 		return nil, err
 	}
-	sums, err := r.MonthSums(ctx, foundation)
+	sums, err := money.MonthSums(ctx, foundation)
 	return rows(all, sums), err
 }
 

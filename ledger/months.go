@@ -1,10 +1,12 @@
 package ledger
 
 import (
+	"context"
 	"slices"
 	"strings"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 // MonthSum is the money of a month of a foundation in one currency, of all tenants.
@@ -16,6 +18,44 @@ type MonthSum struct {
 	// their net sum.
 	Corrections int
 	Corrected   events.Decimal
+}
+
+// MonthMoney tells the money of months; Reader is one.
+type MonthMoney interface {
+	MonthSums(ctx context.Context, foundation string) ([]MonthSum, error)
+}
+
+// Each is the part of the bus for Billed.
+type Each interface {
+	// Each gives the messages of a stream in order, as bus.Each does.
+	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
+		yield func(m *bus.Stored) error) (last uint64, err error)
+}
+
+// Billed is BILLING, for commands without a ledger.
+type Billed struct{ Bus Each }
+
+// MonthSums implements MonthMoney. It reads BILLING as a whole. Error: ErrUnreadable.
+func (b Billed) MonthSums(ctx context.Context, foundation string) ([]MonthSum, error) {
+	sums, names := NewMonthSumming(), events.NewInterner(internBits)
+	var m events.Billing
+	var charges []Charge
+	_, err := b.Bus.Each(ctx, events.StreamBilling, 1, bus.End, bus.ReadOptions{
+		Filters: []string{events.ChargeFilter(foundation)},
+	}, func(in *bus.Stored) error {
+		if in.Header(events.HeaderType) != events.TypeBilling {
+			return nil
+		}
+		if err := names.DecodeBilling(&m, in.Data); err != nil {
+			return ErrUnreadable
+		}
+		charges = AppendCharges(charges[:0], &m, in.Sequence)
+		for i := range charges {
+			sums.Add(&charges[i])
+		}
+		return nil
+	})
+	return sums.List(), err
 }
 
 // MonthSumming adds up the money of months.

@@ -27,7 +27,8 @@ type Bus interface {
 // Answers answers questions. It is safe for concurrent use.
 type Answers struct {
 	reader    ledger.Reader
-	links     ledger.Linked // nil: the ledger has none
+	money     ledger.MonthMoney // the reader, or BILLING for a command without a ledger
+	links     ledger.Linked     // nil: the ledger has none
 	bus       Bus
 	erasures  *names.Current
 	versions  versions
@@ -38,13 +39,17 @@ type Answers struct {
 	until uint64 // position of terms in METERED
 }
 
-// New returns the answers of a ledger that is posted from the streams of a bus. They have no erased
-// names.
+// New returns the answers of a ledger that is posted from the streams of a bus; nil for none. They
+// have no erased names.
 func New(r ledger.Reader, b Bus) *Answers {
 	erasures := names.NewCurrent(b)
 	links, _ := r.(ledger.Linked)
+	var money ledger.MonthMoney = r
+	if r == nil {
+		money = ledger.Billed{Bus: b}
+	}
 	return &Answers{
-		reader: ledger.Erasing(r, erasures), links: links, bus: b,
+		reader: ledger.Erasing(r, erasures), money: money, links: links, bus: b,
 		erasures: erasures, versions: versions{bus: b}, directory: directory{bus: b},
 	}
 }

@@ -63,7 +63,7 @@ func (a *Answers) Months(ctx context.Context, asker *Asker, x *FoundationQuestio
 
 // ListMonths are the months of one foundation or, where it is empty, of all, whoever asks.
 func (a *Answers) ListMonths(ctx context.Context, foundation string) ([]ledger.Month, error) {
-	return ledger.ListMonths(ctx, a.bus, a.reader, foundation)
+	return ledger.ListMonths(ctx, a.bus, a.money, foundation)
 }
 
 // NewMonth is the form of a month, as an asker may see it.
