@@ -42,7 +42,7 @@ func (t *tail) look() (*passage, error) {
 	}
 	t.changed, t.misses = false, 0
 	if t.read == 0 {
-		return t.behind()
+		return t.behind(now)
 	}
 	return nil, nil
 }
@@ -57,13 +57,14 @@ func (t *tail) appeared() (*passage, error) {
 	return &passage{next: next}, nil
 }
 
-// behind finds the contents that came and went while the file was empty at each look.
-func (t *tail) behind() (*passage, error) {
+// behind finds the contents that came and went while the file was empty at each look. current is
+// about the file: siblings of one that is renamed meanwhile may be newer.
+func (t *tail) behind(current os.FileInfo) (*passage, error) {
 	if !slices.ContainsFunc(siblings(t.path), t.isNew) {
 		return nil, nil
 	}
 	known := map[string]bool{}
-	c, settled := t.chain(nil, func(s *sibling, _ *part) (found, short bool) {
+	c, settled := t.chain(current, func(s *sibling, _ *part) (found, short bool) {
 		known[s.path] = !t.isNew(*s)
 		return false, false
 	})

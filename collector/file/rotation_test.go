@@ -221,10 +221,12 @@ var _ = Describe("A followed file that is rotated", func() {
 
 	DescribeTable("under load has every line once, in order", func(rotate func(), pack bool) {
 		const total = 3000
-		done := make(chan struct{})
+		f.write(1)
+		begun, done := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer GinkgoRecover()
 			defer close(done)
+			<-begun // what was rotated before is nobody's
 			for round := 1; f.next < total; round++ {
 				f.write(1 + round%7)
 				if round%40 == 0 {
@@ -238,7 +240,7 @@ var _ = Describe("A followed file that is rotated", func() {
 				}
 			}
 		}()
-		r := f.until(total)
+		r := f.follow(step{1, func() { close(begun) }}, step{total, nil})
 		<-done
 		Expect(r).To(And(HaveField("Quarantined", 0), HaveField("Gaps", 0)))
 		Expect(f.facts()).To(Equal(ids(0, f.next)))
