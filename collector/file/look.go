@@ -5,12 +5,29 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 )
 
 const (
-	patience = 3  // looks for what must be somewhere
-	tries    = 10 // listings of a folder in one look
+	patience = 3                      // looks for what must be somewhere
+	stay     = 500 * time.Millisecond // for which it is looked for at least
+	tries    = 10                     // listings of a folder in one look
 )
+
+// misses counts looks that did not find what must be somewhere. A busy machine may stop in mid-way
+// who renames the files.
+type misses struct {
+	looks int
+	since time.Time
+}
+
+// more counts a look, and reports whether another one is worth while.
+func (m *misses) more() bool {
+	if m.looks++; m.looks == 1 {
+		m.since = time.Now()
+	}
+	return m.looks < patience || time.Since(m.since) < stay
+}
 
 // passage is the way from the end of one content of a followed name to the next.
 type passage struct {
@@ -40,7 +57,7 @@ func (t *tail) look() (*passage, error) {
 	case now.Size() < t.read || !t.same():
 		return t.turned(now, true)
 	}
-	t.changed, t.misses = false, 0
+	t.changed, t.misses = false, misses{}
 	if t.read == 0 {
 		return t.behind(now)
 	}
@@ -108,10 +125,7 @@ func (t *tail) turned(now os.FileInfo, cut bool) (*passage, error) {
 		return nil, nil
 	}
 	c, settled := t.after(now, current, cut)
-	if settled && (!c.found || c.hole != "") {
-		t.misses++ // it may have another name in a moment
-	}
-	if !settled || (!c.found || c.hole != "") && t.misses < patience {
+	if !settled || (!c.found || c.hole != "") && t.misses.more() { // it may have another name in a moment
 		c.close()
 		next.close()
 		return nil, nil

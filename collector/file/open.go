@@ -45,7 +45,7 @@ type input struct {
 	file    string  // that is read
 	before  earlier // where that stands
 	carried bool    // the next document began in an earlier one
-	waits   int     // for the rest of a document
+	waits   misses  // of the rest of a document
 	old     *tail   // the file that had the name before, for what is written late
 	until   time.Time
 	gap     string // why facts may be missing before the next one; empty: none are

@@ -138,10 +138,9 @@ func (c *Collector) resume(ctx context.Context, in *input) error {
 			row.close()
 			return err
 		}
-		if settled && t.misses == patience {
+		if settled && !t.misses.more() {
 			break
 		}
-		t.misses++
 		row.close()
 		row = chain{}
 	}
@@ -151,7 +150,7 @@ func (c *Collector) resume(ctx context.Context, in *input) error {
 // resumeWith puts the row of files in front of the content under the name.
 func (c *Collector) resumeWith(in *input, row *chain) error {
 	t := in.tail
-	t.misses, t.beside = 0, row.all
+	t.misses, t.beside = misses{}, row.all
 	if !row.found {
 		row.close()
 		in.lose("what was read last is neither in it nor beside it")

@@ -31,7 +31,7 @@ type tail struct {
 	left    bool      // another content is known to follow
 	beside  []sibling // when nothing of it was read yet
 	lost    string    // why facts may be missing before it; empty: none are
-	misses  int       // looks that did not find the files before it
+	misses  misses    // of the files before it
 	away    error     // why the name cannot be looked at
 }
 

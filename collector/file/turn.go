@@ -37,11 +37,10 @@ func (c *Collector) turn(ctx context.Context, in *input, end error) (moved bool,
 		if in.goal == nil {
 			return false, end
 		}
-	case in.part != nil && in.part.live != nil && in.docs.Torn() && in.waits < patience:
-		in.waits++ // somebody writes the rest
+	case in.part != nil && in.part.live != nil && in.docs.Torn() && in.waits.more(): // somebody writes the rest
 		return false, end
 	}
-	in.waits = 0
+	in.waits = misses{}
 	if err := c.flush(ctx, false); err != nil { // places say that all before is stored
 		return false, err
 	}
