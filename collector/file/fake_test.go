@@ -52,6 +52,7 @@ type fakeStore struct {
 	illIDs   int // how many calls of IDs fail
 	appends  int
 	onAppend func()
+	onIDs    func() // once
 }
 
 func newFakeStore() *fakeStore {
@@ -143,6 +144,10 @@ func (f *fakeStore) Append(ctx context.Context, stream string, msgs []bus.Messag
 
 func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(m appender.Head) error,
 ) (uint64, error) {
+	if f.onIDs != nil {
+		f.onIDs()
+		f.onIDs = nil
+	}
 	if f.illIDs > 0 {
 		f.illIDs--
 		return 0, errBus

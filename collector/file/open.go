@@ -128,6 +128,18 @@ func openFile(name string, follow bool) (_ *input, err error) {
 	return in, nil
 }
 
+// reopen opens the name again where another file has it since the input was opened. Nothing of it
+// was read.
+func (in *input) reopen() {
+	if in.tail.file == nil || in.tail.named() {
+		return
+	}
+	if now, err := openFile(in.name, true); err == nil {
+		in.tail.close()
+		in.tail, in.docs = now.tail, now.docs
+	}
+}
+
 func closeAll(inputs []*input) {
 	for _, in := range inputs {
 		in.tail.close()

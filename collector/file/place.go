@@ -110,6 +110,7 @@ func (c *Collector) resume(ctx context.Context, in *input) error {
 	if !known {
 		return nil
 	}
+	in.reopen()
 	t := in.tail
 	size, first := t.first(last.Of)
 	if last.isOf(first) {

@@ -405,6 +405,18 @@ var _ = Describe("A followed file that is rotated", func() {
 		Expect(f.facts()).To(Equal(ids(0, 7)))
 	})
 
+	It("is followed from a start on that comes before a rotation, while USAGE is read", func() {
+		f.write(3)
+		f.until(3)
+		f.write(2)
+		f.store.onIDs = func() {
+			f.rename()
+			f.write(2)
+		}
+		Expect(f.until(7).Gaps).To(BeZero())
+		Expect(f.facts()).To(Equal(ids(0, 10)))
+	})
+
 	It("is followed from a start on in the middle of a rotation", func() {
 		f.write(3)
 		f.until(3)
