@@ -341,6 +341,27 @@ var _ = Describe("A followed file that is rotated", func() {
 		Expect(f.facts()).To(Equal(ids(0, 10)))
 	})
 
+	It("has what is written late into the old file, and the next rotation in the same look", func() {
+		var old *os.File
+		f.write(3)
+		r := f.follow(step{3, func() {
+			old = f.file
+			Expect(os.Rename(f.path, f.path+".1")).To(Succeed())
+			f.file = nil
+			f.reopen()
+			f.write(3)
+		}}, step{6, func() {
+			_, err := io.WriteString(old, started(6)+"\n")
+			Expect(err).NotTo(HaveOccurred())
+			f.next, f.rotated = 7, 1
+			f.rename()
+			f.write(3)
+		}}, step{13, nil})
+		Expect(old.Close()).To(Succeed())
+		Expect(r.Gaps).To(BeZero())
+		Expect(f.facts()).To(ConsistOf(ids(0, 13)))
+	})
+
 	It("has a line that is half in the copy and half in what was written behind the cut", func() {
 		f.write(3)
 		r := f.follow(step{3, func() {

@@ -166,8 +166,11 @@ func (t *tail) named() bool {
 	return err == nil && os.SameFile(now, named)
 }
 
-// grown reports whether the file has more than was read of it.
+// grown reports whether the file has more than was read of it. A nil tail has not.
 func (t *tail) grown() bool {
+	if t == nil || t.file == nil {
+		return false
+	}
 	now, err := t.file.Stat()
 	return err == nil && !t.changed && now.Size() > t.read
 }

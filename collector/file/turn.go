@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/collector"
@@ -66,9 +67,12 @@ func (c *Collector) look(in *input) error {
 	case p != nil:
 		t.line = in.docs.Edge()
 		in.parts, in.goal = p.parts, p.next
+		if in.old.grown() && !in.docs.Torn() { // the last look at it
+			in.parts = slices.Insert(in.parts, 0, &part{name: in.name, live: in.old})
+		}
 		c.deps.Log.Info("the followed file was rotated", slog.String("file", in.name),
 			slog.Int("parts", len(p.parts)))
-	case in.old != nil && in.old.grown() && !in.docs.Torn():
+	case in.old.grown() && !in.docs.Torn():
 		t.line = in.docs.Edge()
 		in.parts, in.goal = []*part{{name: in.name, live: in.old}}, t
 	case in.old != nil && time.Now().After(in.until):
@@ -131,6 +135,9 @@ func (in *input) leave() {
 	case p.live != nil:
 		p.live.line = in.docs.Edge()
 		if in.old != p.live {
+			if in.old.grown() {
+				in.lose("lines were written late into a file that was renamed twice, and they were not read")
+			}
 			in.old.close()
 			in.old, in.until = p.live, time.Now().Add(lateness)
 		}
