@@ -86,20 +86,15 @@ func (s *Service) do(ctx context.Context, r *requests.Request) (*requests.Done, 
 	return nil, &query.Error{Status: http.StatusUnprocessableEntity, Text: "a reconciliation knows no act " + r.Act}
 }
 
-// apply enacts the last plan. With Allow it makes another one first, in which these very numbers of
-// stops are allowed.
+// apply enacts the last plan, or another one with what it allows.
 func (s *Service) apply(ctx context.Context, r *requests.Request, word assembler.Word) (*requests.Done, error) {
-	enact := func() (*plans.Planned, error) { return s.Apply(ctx, r.Plan, word) }
-	if len(r.Allow) > 0 {
-		allow := make([]reconcile.Allowance, len(r.Allow))
-		for i := range allow {
-			if err := allow[i].UnmarshalText([]byte(r.Allow[i])); err != nil {
-				return nil, &query.Error{Status: http.StatusUnprocessableEntity, Text: err.Error()}
-			}
+	allow := make([]reconcile.Allowance, len(r.Allow))
+	for i := range allow {
+		if err := allow[i].UnmarshalText([]byte(r.Allow[i])); err != nil {
+			return nil, &query.Error{Status: http.StatusUnprocessableEntity, Text: err.Error()}
 		}
-		enact = func() (*plans.Planned, error) { return s.Allow(ctx, r.Plan, allow, word) }
 	}
-	planned, err := enact()
+	planned, err := s.Apply(ctx, r.Plan, allow, word)
 	if err != nil {
 		return nil, err
 	}

@@ -73,24 +73,11 @@ func (s *Service) round(ctx context.Context, r round) (*plans.Planned, error) {
 	return planned, err
 }
 
-// Apply enacts the last plan, if it has this id. Errors: plans.ErrNoPlan,
-// plans.ErrAnotherPlan and errors of assembler.Enact.
-func (s *Service) Apply(ctx context.Context, id string, word assembler.Word) (*plans.Planned, error) {
-	planned, err := plans.Last(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
-	if err != nil {
-		return nil, err
-	}
-	if planned.Plan.ID != id {
-		return nil, plans.ErrAnotherPlan
-	}
-	planned.Dry = ""
-	return planned, s.enact(ctx, planned, word)
-}
-
-// Allow makes another plan in which refused numbers of stops are allowed, and enacts it. Another
-// number of stops is refused again. Errors: those of Round, plans.ErrNoPlan, plans.ErrAnotherPlan
-// and plans.ErrNotRefused.
-func (s *Service) Allow(ctx context.Context, id string, allow []reconcile.Allowance, word assembler.Word) (
+// Apply enacts the last plan. With refused numbers of stops that are to be allowed it makes another
+// one, in which these very numbers are, and enacts that: another number is refused again. Errors:
+// those of Round and assembler.Enact, plans.ErrNoPlan, plans.ErrAnotherPlan and
+// plans.ErrNotRefused.
+func (s *Service) Apply(ctx context.Context, id string, allow []reconcile.Allowance, word assembler.Word) (
 	*plans.Planned, error,
 ) {
 	last, err := plans.Last(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
@@ -107,7 +94,11 @@ func (s *Service) Allow(ctx context.Context, id string, allow []reconcile.Allowa
 			return nil, plans.ErrNotRefused
 		}
 	}
-	return s.round(ctx, round{asked: true, allow: allow, word: word})
+	if len(allow) > 0 {
+		return s.round(ctx, round{asked: true, allow: allow, word: word})
+	}
+	last.Dry = ""
+	return last, s.enact(ctx, last, word)
 }
 
 // Revert takes a plan back. Errors: those of assembler.Revert.

@@ -55,11 +55,7 @@ func (c *applyCmd) Run(e *shell.Env) error {
 			return err
 		}
 		found.Store(true)
-		enact := func() (*plans.Planned, error) { return s.Apply(e.Ctx, c.Plan, word) }
-		if len(c.Allow) > 0 {
-			enact = func() (*plans.Planned, error) { return s.Allow(e.Ctx, c.Plan, c.Allow, word) }
-		}
-		planned, err := enact()
+		planned, err := s.Apply(e.Ctx, c.Plan, c.Allow, word)
 		if planned == nil {
 			return err
 		}
