@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -32,68 +33,55 @@ type Each interface {
 		yield func(m *bus.Stored) error) (last uint64, err error)
 }
 
-// Billed is BILLING, for commands without a ledger.
-type Billed struct{ Bus Each }
+// Billed is BILLING up to a sequence, for MonthMoney without sums; bus.End is its end.
+type Billed struct {
+	Bus Each
+	To  uint64
+}
 
-// MonthSums implements MonthMoney. It reads BILLING as a whole. Error: ErrUnreadable.
+// MonthSums implements MonthMoney. It reads all entries. Error: ErrUnreadable.
 func (b Billed) MonthSums(ctx context.Context, foundation string) ([]MonthSum, error) {
-	sums, names := NewMonthSumming(), events.NewInterner(internBits)
+	sums := map[MonthSum]*MonthSum{} // by a sum without amounts
+	of := func(c *Charge, month string) *MonthSum {
+		key := MonthSum{Source: c.Source, Foundation: c.Foundation, Month: month, Currency: c.Currency}
+		if sums[key] == nil {
+			own := key
+			sums[key] = &own
+		}
+		return sums[key]
+	}
+	names := events.NewInterner(internBits)
 	var m events.Billing
 	var charges []Charge
-	_, err := b.Bus.Each(ctx, events.StreamBilling, 1, bus.End, bus.ReadOptions{
+	_, err := b.Bus.Each(ctx, events.StreamBilling, 1, b.To, bus.ReadOptions{
 		Filters: []string{events.ChargeFilter(foundation)},
 	}, func(in *bus.Stored) error {
 		if in.Header(events.HeaderType) != events.TypeBilling {
 			return nil
 		}
 		if err := names.DecodeBilling(&m, in.Data); err != nil {
-			return ErrUnreadable
+			return fmt.Errorf("message %d of %s (%s): %w: %w", in.Sequence, events.StreamBilling, in.Subject,
+				ErrUnreadable, err)
 		}
 		charges = AppendCharges(charges[:0], &m, in.Sequence)
 		for i := range charges {
-			sums.Add(&charges[i])
+			c := &charges[i]
+			posted := of(c, c.Period)
+			posted.Amount, posted.VAT = posted.Amount.Add(c.Amount), posted.VAT.Add(c.VAT)
+			if c.Entry == events.EntryCorrection {
+				about := of(c, c.Month)
+				about.Corrections++
+				about.Corrected = about.Corrected.Add(c.Amount)
+			}
 		}
 		return nil
 	})
-	return sums.List(), err
-}
-
-// MonthSumming adds up the money of months.
-type MonthSumming struct {
-	sums map[MonthSum]*MonthSum // by a sum without amounts
-}
-
-// NewMonthSumming returns a MonthSumming without entries.
-func NewMonthSumming() *MonthSumming { return &MonthSumming{map[MonthSum]*MonthSum{}} }
-
-// Add takes an entry.
-func (s *MonthSumming) Add(c *Charge) {
-	posted := s.of(c, c.Period)
-	posted.Amount, posted.VAT = posted.Amount.Add(c.Amount), posted.VAT.Add(c.VAT)
-	if c.Entry == events.EntryCorrection {
-		about := s.of(c, c.Month)
-		about.Corrections++
-		about.Corrected = about.Corrected.Add(c.Amount)
-	}
-}
-
-func (s *MonthSumming) of(c *Charge, month string) *MonthSum {
-	key := MonthSum{Source: c.Source, Foundation: c.Foundation, Month: month, Currency: c.Currency}
-	if s.sums[key] == nil {
-		own := key
-		s.sums[key] = &own
-	}
-	return s.sums[key]
-}
-
-// List returns the sums as Reader.MonthSums has them.
-func (s *MonthSumming) List() []MonthSum {
-	all := make([]MonthSum, 0, len(s.sums))
-	for _, sum := range s.sums {
+	all := make([]MonthSum, 0, len(sums))
+	for _, sum := range sums {
 		all = append(all, *sum)
 	}
 	SortMonthSums(all)
-	return all
+	return all, err
 }
 
 // SortMonthSums sorts sums by source, foundation, month and currency.

@@ -9,6 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer/forecast"
@@ -46,7 +47,7 @@ func New(r ledger.Reader, b Bus) *Answers {
 	links, _ := r.(ledger.Linked)
 	var money ledger.MonthMoney = r
 	if r == nil {
-		money = ledger.Billed{Bus: b}
+		money = ledger.Billed{Bus: b, To: bus.End}
 	}
 	return &Answers{
 		reader: ledger.Erasing(r, erasures), money: money, links: links, bus: b,

@@ -90,12 +90,11 @@ func (r *Reader) Totals(ctx context.Context, q ledger.Query) ([]ledger.Sum, erro
 
 // MonthSums implements ledger.Reader. It reads BILLING, which alone tells corrections apart.
 func (r *Reader) MonthSums(ctx context.Context, foundation string) ([]ledger.MonthSum, error) {
-	sums := ledger.NewMonthSumming()
-	err := r.each(ctx, &ledger.Query{Foundation: foundation}, ledger.Place{}, func(c *ledger.Charge) error {
-		sums.Add(c)
-		return nil
-	})
-	return sums.List(), err
+	at, err := r.Positions(ctx)
+	if err != nil || at.Billing == 0 {
+		return nil, err
+	}
+	return ledger.Billed{Bus: r.bus, To: at.Billing}.MonthSums(ctx, foundation)
 }
 
 // Charges implements ledger.Reader.

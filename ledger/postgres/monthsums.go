@@ -11,15 +11,17 @@ import (
 // MonthSums implements ledger.Reader. The sums by month have no corrections of their own: these are
 // few, and have an index.
 func (l *Ledger) MonthSums(ctx context.Context, foundation string) ([]ledger.MonthSum, error) {
+	var w where
+	w.is("foundation", foundation)
 	rows, err := l.pool.Query(ctx, `SELECT source, foundation, month, currency, sum(amount), sum(vat),
 			sum(corrections)::bigint, sum(corrected)
 		FROM (
 			SELECT source, foundation, period AS month, currency, amount, vat, 0 AS corrections, 0 AS corrected
-			FROM month_sums WHERE $1 IN ('', foundation)
+			FROM month_sums
 			UNION ALL
 			SELECT source, foundation, month, currency, 0, 0, 1, amount
-			FROM charges WHERE entry = 'correction' AND $1 IN ('', foundation)
-		) AS sums GROUP BY source, foundation, month, currency`, foundation)
+			FROM charges WHERE entry = 'correction'
+		) AS sums`+w.sql()+` GROUP BY source, foundation, month, currency`, w.arguments...)
 	if err != nil {
 		return nil, err
 	}
