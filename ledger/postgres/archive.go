@@ -13,6 +13,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/ledger/postgres/flat"
 )
 
 // Usage is the part of the bus to archive from.
@@ -147,9 +148,9 @@ func (r *archiveRows) tables(ctx context.Context, from asks) (apps, services arc
 	}
 	for i := range r.facts {
 		fact := r.facts[i]
-		table, keys := &apps, appKeys
+		table, keys := &apps, flat.App
 		if fact.Kind == events.KindService {
-			table, keys = &services, serviceKeys
+			table, keys = &services, flat.Service
 		}
 		erased.Usage(&fact.Usage)
 		table.add(fact.sequence, &fact.Usage, keys)
@@ -158,7 +159,7 @@ func (r *archiveRows) tables(ctx context.Context, from asks) (apps, services arc
 }
 
 // add adds the row of a fact.
-func (t *archiveTable) add(sequence uint64, u *events.Usage, keys []flatKey) {
+func (t *archiveTable) add(sequence uint64, u *events.Usage, keys []flat.Key) {
 	entity, guid := archived(u, keys)
 	t.ids = append(t.ids, sequence)
 	t.guids = append(t.guids, guid)
@@ -169,8 +170,8 @@ func (t *archiveTable) add(sequence uint64, u *events.Usage, keys []flatKey) {
 }
 
 // archived is the entity of a fact, and its guid. Nothing is left out for its form.
-func archived(u *events.Usage, keys []flatKey) (entity []byte, guid string) {
-	entity, guid, err := flat(u.Raw, keys)
+func archived(u *events.Usage, keys []flat.Key) (entity []byte, guid string) {
+	entity, guid, err := flat.Entity(u.Raw, keys)
 	if err != nil {
 		entity = u.Raw
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/postgres/flat"
 )
 
 // eraseBatch is how many rows are written anew in one transaction.
@@ -48,8 +49,8 @@ func (l *Ledger) erase(ctx context.Context, from Facts, t names.Tenant) error {
 		{"SELECT id FROM spans" + ofTenant, r.spans("spans", "id")},
 		{"SELECT DISTINCT subject FROM running" + ofTenant, r.spans("running", "subject")},
 		{"SELECT id FROM unrated" + ofTenant, r.unrated},
-		{"SELECT id::text FROM app_usage_events" + ofEvents, r.events("app_usage_events", appKeys)},
-		{"SELECT id::text FROM service_usage_events" + ofEvents, r.events("service_usage_events", serviceKeys)},
+		{"SELECT id::text FROM app_usage_events" + ofEvents, r.events("app_usage_events", flat.App)},
+		{"SELECT id::text FROM service_usage_events" + ofEvents, r.events("service_usage_events", flat.Service)},
 	} {
 		if err := l.inBatches(ctx, table.keys, t, table.write); err != nil {
 			return err
@@ -175,7 +176,7 @@ func (r *rewriting) contents(ctx context.Context, table, key string, keys []stri
 
 // events writes usage events anew, from their facts. Where USAGE has lost a fact, its row is the
 // source.
-func (r *rewriting) events(table string, keys []flatKey) func(ctx context.Context, ids []string) error {
+func (r *rewriting) events(table string, keys []flat.Key) func(ctx context.Context, ids []string) error {
 	return func(ctx context.Context, ids []string) error {
 		var changed, messages, raw []string
 		for _, id := range ids {

@@ -1,18 +1,20 @@
-package postgres
+// Package flat gives usage events of Cloud Foundry the shape of a v2 event's entity, as the tables
+// of paas-billing have them. It is pure.
+package flat
 
 import (
 	"encoding/json"
 	"fmt"
 )
 
-// flatKey is a member of an entity of v2, and where it stands in an event of v3: a group and a
-// member of it.
-type flatKey struct{ key, group, member string }
+// Key is a member of an entity of v2, and where it stands in an event of v3: a group and a member
+// of it.
+type Key struct{ key, group, member string }
 
-// appKeys and serviceKeys are the members of the entities. Source: cloud_controller_ng,
+// App and Service are the members of the entities. Source: cloud_controller_ng,
 // app/presenters/v2 and v3; app_guid of v2 is process.guid of v3, and parent_app_guid is app.guid.
 var (
-	appKeys = []flatKey{
+	App = []Key{
 		{"state", "state", "current"},
 		{"previous_state", "state", "previous"},
 		{"memory_in_mb_per_instance", "memory_in_mb_per_instance", "current"},
@@ -32,7 +34,7 @@ var (
 		{"buildpack_guid", "buildpack", "guid"},
 		{"buildpack_name", "buildpack", "name"},
 	}
-	serviceKeys = []flatKey{
+	Service = []Key{
 		{"state", "state", ""},
 		{"org_guid", "organization", "guid"},
 		{"space_guid", "space", "guid"},
@@ -49,9 +51,9 @@ var (
 	}
 )
 
-// flat is an event as the entity of v2, and its guid. One that was collected in v2's form has that
-// entity already.
-func flat(raw []byte, keys []flatKey) (entity []byte, guid string, err error) {
+// Entity is an event, as JSON, as the entity of v2, and its guid. One that was collected in v2's
+// form has that entity already. The error is of JSON of another shape.
+func Entity(raw []byte, keys []Key) (entity []byte, guid string, err error) {
 	var event struct {
 		GUID     string          `json:"guid"`
 		Entity   json.RawMessage `json:"entity"`
