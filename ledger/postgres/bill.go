@@ -19,17 +19,30 @@ type summed struct {
 	values map[ledger.Dimension]string
 	of     string // corrected month
 	count  string
-	begins string // when charges begin, for a condition
+	begins string // when charges begin, for a condition; empty: the table does not say
+	single bool   // it has single charges, with their positions
+	behind bool   // it may be behind the charges: see the table sums_position
 }
 
 // The common expressions.
-var fromMonths = summed{
-	table: "month_sums", of: "of_month", count: "sum(charges)",
+var fromTenants = summed{
+	table: "tenant_sums", of: "of_month", count: "sum(charges)", behind: true,
 	values: map[ledger.Dimension]string{
 		ledger.ByFoundation: "foundation", ledger.ByTenant: "tenant", ledger.ByMonth: "period", ledger.ByKind: "kind",
-		ledger.ByPlan: "plan", ledger.ByComponent: "component",
 	},
 }
+
+var fromResources = fromTenants.and(summed{
+	table: "resource_sums", of: "of_month", count: "sum(charges)", behind: true,
+	values: map[ledger.Dimension]string{
+		ledger.BySpace: "space", ledger.ByApp: "app", ledger.ByResource: "resource",
+	},
+})
+
+var fromMonths = fromTenants.and(summed{
+	table: "month_sums", of: "of_month", count: "sum(charges)",
+	values: map[ledger.Dimension]string{ledger.ByPlan: "plan", ledger.ByComponent: "component"},
+})
 
 // monthBefore is a month where it is before the month of posting, else nothing.
 func monthBefore(month string) string {
@@ -42,8 +55,14 @@ var fromDays = fromMonths.and(summed{
 	begins: "day::timestamp AT TIME ZONE 'UTC'",
 })
 
+// rateOfCharge is ledger.Charge.VATRate.
+const rateOfCharge = "coalesce(vat_rate::text, '')"
+
+// ofCharge is ledger.Charge.Of.
+var ofCharge = monthBefore("to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM')")
+
 var fromCharges = fromMonths.and(summed{
-	table: "charges", of: monthBefore("to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM')"), count: "count(*)",
+	table: "charges", of: ofCharge, count: "count(*)", single: true,
 	values: map[ledger.Dimension]string{
 		ledger.ByDay:   "coalesce(to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM-DD'), '" + noDay + "')",
 		ledger.BySpace: "space", ledger.ByApp: "app", ledger.ByResource: summedBy, ledger.ByDatastore: "datastore",
@@ -67,18 +86,42 @@ func (s summed) and(o summed) summed {
 	return o
 }
 
+// has reports whether a query can be answered from the table.
+func (s *summed) has(q *ledger.Query) bool {
+	dimensions := slices.Clone(q.By)
+	for by, value := range map[ledger.Dimension]string{
+		ledger.BySpace: q.Space, ledger.ByApp: q.App, ledger.ByResource: q.Resource, ledger.ByKind: q.Kind,
+		ledger.ByPlan: q.Plan, ledger.ByComponent: q.Component,
+	} {
+		if value != "" {
+			dimensions = append(dimensions, by)
+		}
+	}
+	for _, by := range dimensions {
+		if s.values[by] == "" {
+			return false
+		}
+	}
+	return s.single || q.Upto+q.Known == 0 && (s.begins != "" || q.From.IsZero() && q.To.IsZero())
+}
+
 // summedFor is the smallest table for a query.
-func summedFor(q *ledger.Query) *summed {
-	has := func(s *summed) bool {
-		return !slices.ContainsFunc(q.By, func(by ledger.Dimension) bool { return s.values[by] == "" })
+func summedFor(ctx context.Context, tx pgx.Tx, q *ledger.Query) (*summed, error) {
+	for _, s := range []*summed{&fromTenants, &fromMonths, &fromResources, &fromDays} {
+		if !s.has(q) {
+			continue
+		}
+		if !s.behind {
+			return s, nil
+		}
+		var kept bool
+		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM sums_position JOIN positions
+			ON billing_sequence = sequence AND stream = $1)`, events.StreamBilling).Scan(&kept)
+		if kept || err != nil {
+			return s, err
+		}
 	}
-	switch {
-	case q.Space+q.App+q.Resource != "" || q.Upto+q.Known > 0 || !has(&fromDays):
-		return &fromCharges
-	case !q.From.IsZero() || !q.To.IsZero() || !has(&fromMonths):
-		return &fromDays
-	}
-	return &fromMonths
+	return &fromCharges, nil
 }
 
 // where is the condition of a query of charges.
@@ -94,7 +137,7 @@ func (s *summed) conditions(w *where, q *ledger.Query) {
 	w.is("period", q.Period)
 	w.is("space", q.Space)
 	w.is("app", q.App)
-	w.is(summedBy, q.Resource)
+	w.is(s.values[ledger.ByResource], q.Resource)
 	w.is("kind", q.Kind)
 	w.is("plan", q.Plan)
 	w.is("component", q.Component)
@@ -129,22 +172,21 @@ const oneUnit = "CASE WHEN min(unit) = max(unit) THEN min(unit) ELSE '' END"
 
 // Totals implements ledger.Sums.
 func (l *Ledger) Totals(ctx context.Context, q ledger.Query) (all []ledger.Sum, err error) {
-	from := summedFor(&q)
-	if q.Upto+q.Known == 0 {
-		w := from.where(&q)
-		return added(ctx, l.pool, from, &q, from.table+w.sql(), w.arguments)
-	}
-	err = l.read(ctx, func(tx pgx.Tx) error {
-		table, arguments, err := parted(ctx, tx, &q)
-		if err != nil {
-			return err
+	err = l.read(ctx, func(tx pgx.Tx) (err error) {
+		from, table, arguments := &fromMonths, "", []any(nil)
+		if q.Upto+q.Known > 0 {
+			if table, arguments, err = parted(ctx, tx, &q); err != nil {
+				return err
+			}
 		}
-		of := &fromMonths
 		if table == "" {
+			if from, err = summedFor(ctx, tx, &q); err != nil {
+				return err
+			}
 			w := from.where(&q)
-			of, table, arguments = from, from.table+w.sql(), w.arguments
+			table, arguments = from.table+w.sql(), w.arguments
 		}
-		all, err = added(ctx, tx, of, &q, table, arguments)
+		all, err = added(ctx, tx, from, &q, table, arguments)
 		return err
 	})
 	return all, err
@@ -202,10 +244,17 @@ func (l *Ledger) Bill(ctx context.Context, q ledger.Query) (bill ledger.Bill, er
 func lines(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
 	q := bill.Query
 	q.Upto, q.Known = 0, 0
-	from := summedFor(&q)
+	plain := len(q.By) == 0
+	if plain {
+		q.By = []ledger.Dimension{ledger.ByKind, ledger.ByPlan, ledger.ByComponent}
+	}
+	from, err := summedFor(ctx, tx, &q)
+	if err != nil {
+		return err
+	}
 	w := from.where(&q)
 	columns, divided := "kind, plan, component, unit, NULL::text[] AS by", "kind, plan, component, unit"
-	if len(q.By) > 0 {
+	if !plain {
 		columns = "'', '', '', " + oneUnit + ", ARRAY[" + strings.Join(from.group(q.By), ", ") + "]::text[] AS by"
 		divided = "by"
 	}
@@ -232,10 +281,16 @@ func lines(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
 
 // totals adds the sums of a bill's months by VAT rate.
 func totals(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
-	var w where
-	w.owners(&bill.Query)
-	w.is("period", bill.Query.Period)
-	rows, err := tx.Query(ctx, "SELECT period, tenant, currency, vat_rate, sum(amount), sum(vat) FROM month_sums"+
+	q := ledger.Query{
+		Owners: bill.Query.Owners, Foundation: bill.Query.Foundation, Tenant: bill.Query.Tenant,
+		Period: bill.Query.Period,
+	}
+	from, err := summedFor(ctx, tx, &q)
+	if err != nil {
+		return err
+	}
+	w := from.where(&q)
+	rows, err := tx.Query(ctx, "SELECT period, tenant, currency, vat_rate, sum(amount), sum(vat) FROM "+from.table+
 		w.sql()+" GROUP BY period, tenant, currency, vat_rate HAVING sum(amount) <> 0 OR sum(vat) <> 0",
 		w.arguments...)
 	if err != nil {

@@ -5,13 +5,14 @@
 // The views of the schema daybook show the one in use: readers use them, and see one generation
 // whole. Package migrations has the tables.
 //
-// A batch is one transaction: its rows, the sums of its charges by day and month, and the
-// positions. Posters take turns by an advisory lock, and compare the positions with those of their
-// batch.
+// A batch is one transaction: its rows, the sums of its charges by day, month, tenant and resource,
+// and the positions. Posters take turns by an advisory lock, and compare the positions with those
+// of their batch.
 //
 // Each 100,000 charges the same transaction adds sums over them, as a part: sums as they were
 // known, or posted, at an earlier time come from the parts before it, and from the charges of the
-// rest. A database of an earlier version gets its parts while more is posted.
+// rest. A database of an earlier version gets its parts, and its sums by tenant and resource, while
+// more is posted; until then answers come from larger tables.
 //
 // Beside the poster, Archive keeps the usage events of Cloud Foundry, and KeepNames the names of
 // the bucket daybook-names. KeepNames takes the erasures in USAGE, too: one is noted in a turn of

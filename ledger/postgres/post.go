@@ -25,7 +25,7 @@ func (l *Ledger) Post(ctx context.Context, b ledger.Batch) error {
 		if err != nil {
 			return err
 		}
-		p := &posting{tx: tx}
+		p := &posting{tx: tx, part: l.part}
 		for _, write := range []func(ctx context.Context, b *ledger.Batch) error{
 			p.charges, p.unrated, p.usage, p.completeness, p.spans, p.statements,
 		} {
@@ -41,7 +41,10 @@ func (l *Ledger) Post(ctx context.Context, b ledger.Batch) error {
 }
 
 // posting is the writing of a batch.
-type posting struct{ tx pgx.Tx }
+type posting struct {
+	tx   pgx.Tx
+	part int // Config.Part
+}
 
 // turn waits for the lock of posters, and goes to the tables of the generation in use.
 func (l *Ledger) turn(ctx context.Context, tx pgx.Tx) error {
@@ -99,7 +102,7 @@ func chargeRow(c *ledger.Charge) []any {
 // charges adds the entries, and their sums.
 func (p *posting) charges(ctx context.Context, b *ledger.Batch) error {
 	if len(b.Charges) == 0 {
-		return nil
+		return p.smaller(ctx, b)
 	}
 	months := map[string]bool{}
 	for i := range b.Charges {
@@ -111,7 +114,7 @@ func (p *posting) charges(ctx context.Context, b *ledger.Batch) error {
 	if err := copyRows(ctx, p, "charges", chargeColumns, b.Charges, chargeRow); err != nil {
 		return err
 	}
-	return p.sums(ctx, b.Charges)
+	return p.sums(ctx, b)
 }
 
 // copyRows adds rows by COPY.

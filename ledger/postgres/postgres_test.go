@@ -2,10 +2,12 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -137,6 +139,32 @@ var _ = Describe("The poster to Postgres", func() {
 			Eventually(ctx, done).Should(Receive(BeNil()))
 		}
 		w.judge(ctx, open(ctx, url))
+	})
+
+	It("fills the sums by tenant and resource that an earlier version did not keep", func(ctx context.Context) {
+		w := world{bus: b}
+		w.publish(ctx, 9*part)
+		l := open(ctx, url)
+		w.post(ctx, l)
+		db, err := pgx.Connect(ctx, url)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(db.Close)
+		_, err = db.Exec(ctx, "SET search_path = daybook_1; TRUNCATE tenant_sums, resource_sums; "+
+			"UPDATE sums_position SET billing_sequence = 0")
+		Expect(err).NotTo(HaveOccurred())
+		for _, rows := range []string{"0", "1", "1", "1"} { // four parts with each batch: the third is the last
+			w.judge(ctx, l)
+			Expect(l.MonthSums(ctx, "")).To(HaveExactElements(HaveField("Amount.String()", fmt.Sprint(w.at.Billing))))
+			var found string
+			Expect(db.QueryRow(ctx, "SELECT count(*)::text FROM tenant_sums").Scan(&found)).To(Succeed())
+			Expect(found).To(Equal(rows))
+			w.publish(ctx, 1)
+			w.post(ctx, l)
+		}
+		var tenants, resources, position int
+		Expect(db.QueryRow(ctx, `SELECT (SELECT sum(charges) FROM tenant_sums),
+			(SELECT sum(charges) FROM resource_sums), billing_sequence FROM sums_position`).Scan(&tenants, &resources, &position)).To(Succeed())
+		Expect([]int{tenants, resources, position}).To(HaveEach(int(w.at.Billing)))
 	})
 
 	It("waits for a stream that lost its end, and goes on where it is the same again", func(ctx context.Context) {
