@@ -20,10 +20,11 @@ const (
 )
 
 // Limits of the memory that is used again for the next window: emptied changes, and the closed
-// spans of one. A cut has changes of all that runs.
+// spans of them together. A cut has changes of all that runs, one after the other, and one that
+// comes late has a span of each day.
 const (
 	maxFree       = maxWindowMessages
-	maxFreeClosed = 4
+	maxFreeClosed = 4 * maxWindowMessages
 )
 
 // window is the facts since the mark of a beginning. Without one every fact is a window of its own.
@@ -34,6 +35,7 @@ type window struct {
 	source   foundationKey
 	pending  []*pending // by subject, in the order of their first change
 	free     []*pending // emptied ones
+	room     int        // of the free ones for closed spans
 }
 
 // pending is what a window changes under one subject.
@@ -78,8 +80,9 @@ func (m *Meter) Flush(emit func(*events.Metered)) {
 		for _, e := range p.changed {
 			p.f.freeze(e)
 		}
-		if len(w.free) < maxFree && cap(p.closed) <= maxFreeClosed {
+		if len(w.free) < maxFree && w.room+cap(p.closed) <= maxFreeClosed {
 			w.free = append(w.free, p.emptied())
+			w.room += cap(p.closed)
 		}
 	}
 	clear(w.pending)
@@ -126,6 +129,7 @@ func (m *Meter) pend(f *foundation, sub *subject) *pending {
 	p := &pending{}
 	if n := len(w.free); n > 0 {
 		p, w.free = w.free[n-1], w.free[:n-1]
+		w.room -= cap(p.closed)
 	}
 	p.f, p.sub, p.part = f, sub, 0
 	sub.pending = p
