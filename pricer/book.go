@@ -229,7 +229,7 @@ func (b *Book) rerate(was *Book, named []string, cause string, emit func(*Entrie
 			after = b.price(&again)
 		}
 		b.effect.Add(&p, &before, &after)
-		if p.Version == again.Version || samePrice(&before, &after) {
+		if p.Version == again.Version || before.Same(&after) {
 			continue // the entries are right
 		}
 		entries := groups.of(&p)
@@ -256,7 +256,7 @@ func (b *Book) correct(was *Book, p *posted.Span, k *corrections) {
 		after = b.price(&again)
 	}
 	b.effect.Correct(was.currencyOf(&said), p, &before, &after)
-	if p.Version == again.Version || samePrice(&before, &after) {
+	if p.Version == again.Version || before.Same(&after) {
 		return
 	}
 	k.retract(p)
@@ -375,18 +375,6 @@ func (b *Book) entry(p *posted.Span, line *rating.Line, i int) events.Charge {
 	c.Entry, c.Period, c.Span = events.EntryCharge, p.Period(), p.ID
 	c.Catalogue = b.versions[b.terms[p.Version].version].Name
 	return c
-}
-
-// samePrice reports whether two prices of a span have the same entries.
-func samePrice(a, b *whatif.Price) bool {
-	return slices.EqualFunc(a.Lines, b.Lines, sameLine) && slices.Equal(a.Unrated, b.Unrated)
-}
-
-func sameLine(a, b rating.Line) bool {
-	return a.Plan.Name == b.Plan.Name && a.Component.Name == b.Component.Name && a.Unit == b.Unit &&
-		a.Currency == b.Currency && a.VATCode == b.VATCode &&
-		a.Start.Equal(b.Start) && a.End.Equal(b.End) && a.Quantity.Cmp(b.Quantity) == 0 &&
-		a.Amount.Cmp(b.Amount) == 0 && a.VAT.Cmp(b.VAT) == 0
 }
 
 func unratedID(p *posted.Span, i int) string {

@@ -199,5 +199,5 @@ func (b *Book) reopen(at place, month, cause string, emit func(*Entries)) {
 // samePrices reports whether two spans have the same prices.
 func (b *Book) samePrices(p, q *posted.Span) bool {
 	before, after := b.price(p), b.price(q)
-	return samePrice(&before, &after)
+	return before.Same(&after)
 }

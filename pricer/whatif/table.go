@@ -24,6 +24,18 @@ type Price struct {
 	Unrated []rating.Unrated
 }
 
+// Same reports whether two prices of a span have the same entries.
+func (p *Price) Same(o *Price) bool {
+	return slices.EqualFunc(p.Lines, o.Lines, sameLine) && slices.Equal(p.Unrated, o.Unrated)
+}
+
+func sameLine(a, b rating.Line) bool {
+	return a.Plan.Name == b.Plan.Name && a.Component.Name == b.Component.Name && a.Unit == b.Unit &&
+		a.Currency == b.Currency && a.VATCode == b.VATCode &&
+		a.Start.Equal(b.Start) && a.End.Equal(b.End) && a.Quantity.Cmp(b.Quantity) == 0 &&
+		a.Amount.Cmp(b.Amount) == 0 && a.VAT.Cmp(b.VAT) == 0
+}
+
 // Table is the sums of spans under two versions. The order of the spans does not matter.
 type Table struct {
 	before, after string // billing currencies
