@@ -51,6 +51,7 @@ type Spans struct {
 	footprints [decodedTexts]decoded[size]
 	names      [decodedTexts]decoded[string]
 	scratch    []byte
+	written    []byte // a text to be numbered
 }
 
 // decoded is a text in the form of its use.
@@ -112,9 +113,12 @@ func (s *Spans) key(id string) []byte {
 func (s *Spans) Put(span *Span) {
 	s.Remove(span.ID)
 	p := placeOf(span)
-	placed := s.number(p.append(nil))
-	named := s.number([]byte(span.Name))
-	sized := s.number(appendSize(nil, &span.Span))
+	s.written = p.append(s.written[:0])
+	placed := s.number(s.written)
+	s.written = append(s.written[:0], span.Name...)
+	named := s.number(s.written)
+	s.written = appendSize(s.written[:0], &span.Span)
+	sized := s.number(s.written)
 	address := s.end()
 	s.tail = s.append(s.tail, span, address, [...]uint64{placed, named, sized})
 	s.cause, s.causeAt = span.Cause, s.causeOf(address)
