@@ -36,6 +36,8 @@ type Book struct {
 	past     *past         // of the message to be taken; nil where nothing of it is needed
 	only     []string      // the months whose spans it takes; nil for all
 	effect   *whatif.Table // of the last version put in force
+	groups   grouping      // empty but within Metered, as is span
+	span     posted.Span
 }
 
 // version is one published catalogue.
@@ -84,10 +86,9 @@ const (
 // charged twice and nothing reversed without a charge. The contradiction is an anomaly, because one
 // such message must not stop everybody's bill.
 func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []events.Anomaly) {
-	recalled := b.recall()
-	var groups grouping
+	recalled, groups, p := b.recall(), &b.groups, &b.span
 	at := b.months[place{m.Source, m.Foundation}]
-	k := corrections{book: b, cause: m.ID, groups: &groups}
+	k := corrections{book: b, cause: m.ID, groups: groups}
 	if at != nil {
 		k.period = at.open
 	}
@@ -103,15 +104,15 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 		if b.ignores(s) {
 			continue
 		}
-		p, ok := b.spans.Find(s.ID)
-		if !ok {
+		var ok bool
+		if *p, ok = b.spans.Find(s.ID); !ok {
 			inconsistent(s, "retracts, but nothing closed,")
 			continue
 		}
 		if at.closed(p.Month()) {
-			k.retract(&p)
+			k.retract(p)
 		} else {
-			b.reverse(&p, m.ID, groups.of(&p))
+			b.reverse(p, m.ID, groups.of(p))
 		}
 		b.spans.Remove(s.ID)
 	}
@@ -124,15 +125,15 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 			inconsistent(s, "closes once more")
 			continue
 		}
-		p := posted.Span{Span: *s, Source: m.Source, Foundation: m.Foundation, Subject: m.Resource, Cause: m.ID}
+		*p = posted.Span{Span: *s, Source: m.Source, Foundation: m.Foundation, Subject: m.Resource, Cause: m.ID}
 		p.Version = b.termsOf(at, p.Month())
 		if at.closed(p.Month()) {
-			k.post(&p)
+			k.post(p)
 			recalled = append(recalled, p.ID)
 			continue
 		}
-		b.spans.Put(&p)
-		b.charge(&p, groups.of(&p))
+		b.spans.Put(p)
+		b.charge(p, groups.of(p))
 	}
 	k.emit()
 	b.release(recalled)
@@ -303,7 +304,6 @@ func (b *Book) charge(p *posted.Span, to *Entries) {
 		return
 	}
 	price := b.price(p)
-	to.Charges = slices.Grow(to.Charges, len(price.Lines))
 	for i := range price.Lines {
 		to.Charges = append(to.Charges, b.entry(p, &price.Lines[i], i))
 	}
@@ -397,14 +397,22 @@ type about struct{ source, foundation, tenant, kind, resource string }
 func (g *grouping) of(p *posted.Span) *Entries {
 	e := g.find(p)
 	if e == nil {
-		e = &Entries{
-			Source: p.Source, Foundation: p.Foundation, Tenant: p.Tenant, Kind: p.Kind, Resource: p.Subject,
-		}
-		g.list = append(g.list, e)
+		e = g.add()
+		e.Source, e.Foundation, e.Tenant, e.Kind, e.Resource = p.Source, p.Foundation, p.Tenant, p.Kind, p.Subject
 	}
 	g.counted = g.size()
 	g.grown, g.before = e, e.size()
 	return e
+}
+
+// add adds empty entries, in the memory of emptied ones where there are any.
+func (g *grouping) add() *Entries {
+	if n := len(g.list); n < cap(g.list) && g.list[:n+1][n] != nil {
+		g.list = g.list[:n+1]
+	} else {
+		g.list = append(g.list, &Entries{})
+	}
+	return g.list[len(g.list)-1]
 }
 
 // find returns nil for a subject without entries.
@@ -458,6 +466,8 @@ func (g *grouping) emit(emit func(*Entries)) {
 			part.Settled, all.Settled = all.Settled[:n], all.Settled[n:]
 			emit(&part)
 		}
+		clear(e.Charges)
+		*e = Entries{Charges: e.Charges[:0]}
 	}
 	clear(g.by)
 	*g = grouping{list: g.list[:0], by: g.by}
