@@ -34,7 +34,8 @@ func (w *work) onset(p *piece) (since time.Time, same bool) {
 	if w.border.Catalogue == nil {
 		return at, false
 	}
-	before := newWork(w.border.Before, w.border.Catalogue, w.foundation, w.span)
+	var before work
+	before.prepare(w.border.Before, w.border.Catalogue, w.foundation, w.span)
 	choice := -1
 	for choice+1 < len(before.choices) && before.choices[choice+1].From.Before(at) {
 		choice++

@@ -42,13 +42,14 @@ func RateBehind(border *Border, cat *catalogue.Catalogue, foundation string, spa
 	if !span.End.After(span.Start) {
 		return nil, nil
 	}
-	w := newWork(border, cat, foundation, span)
+	var w work
+	w.prepare(border, cat, foundation, span)
 	return w.rate()
 }
 
-// newWork prepares the pricing of an ended span.
-func newWork(border *Border, cat *catalogue.Catalogue, foundation string, span *events.Span) *work {
-	w := &work{span: span, foundation: foundation, currency: cat.Currency, since: span.Since}
+// prepare prepares the pricing of an ended span.
+func (w *work) prepare(border *Border, cat *catalogue.Catalogue, foundation string, span *events.Span) {
+	w.span, w.foundation, w.currency, w.since = span, foundation, cat.Currency, span.Since
 	if w.since.IsZero() || w.since.After(span.Start) {
 		w.since = span.Start
 	}
@@ -66,7 +67,6 @@ func newWork(border *Border, cat *catalogue.Catalogue, foundation string, span *
 	if border != nil && w.since.Before(border.At) {
 		w.border = border
 	}
-	return w
 }
 
 // rate prices the span.

@@ -49,7 +49,8 @@ func Work(border *Border, cat *catalogue.Catalogue, foundation string, span *eve
 	if !span.End.After(span.Start) {
 		return nil, nil
 	}
-	w := newWork(border, cat, foundation, span)
+	var w work
+	w.prepare(border, cat, foundation, span)
 	lines, unrated := w.rate()
 	for i := range lines {
 		workings = append(workings, w.working(&lines[i]))
