@@ -188,21 +188,21 @@ func (a *Answers) Holds(ctx context.Context, asker *Asker, x *HoldsQuestion) (*H
 		return nil, err
 	}
 	var all []ledger.Held
-	var running []ledger.Span
+	var names map[string]string
 	out := &Holds{Holds: []Hold{}}
 	at, err := a.found(ctx, &q, func() (n int, err error) {
-		if all, out.Omitted, err = a.reader.Held(ctx, q); err != nil {
-			return 0, err
+		var more int
+		if all, out.Omitted, err = a.reader.Held(ctx, q); err == nil {
+			all, more = cut(all)
+			out.Omitted += more
+			names, err = a.called(ctx, q, all)
 		}
-		running, err = a.reader.Running(ctx, q)
 		return len(all), err
 	})
 	if err != nil {
 		return nil, err
 	}
-	all, more := cut(all)
-	out.Position, out.Omitted = position(at), out.Omitted+more
-	names := called(running)
+	out.Position = position(at)
 	for i := range all {
 		h := &all[i]
 		out.Holds = append(out.Holds, NewHold(h, names[h.Resource]))
@@ -224,13 +224,30 @@ func NewHold(h *ledger.Held, name string) Hold {
 	return x
 }
 
-// called are the names of running resources. A hold has none.
-func called(running []ledger.Span) map[string]string {
+// maxCalled is how many tenants are asked for by one for names, and not all together.
+const maxCalled = 20
+
+// called are the names of what runs of the held resources' tenants, by resource. A hold has none.
+func (a *Answers) called(ctx context.Context, q ledger.Query, held []ledger.Held) (map[string]string, error) {
+	owners := map[events.Owner]bool{}
+	for i := range held {
+		owners[events.Owner{Foundation: held[i].Foundation, Tenant: held[i].Tenant}] = true
+	}
+	if len(owners) > maxCalled {
+		owners = map[events.Owner]bool{{Foundation: q.Foundation, Tenant: q.Tenant}: true}
+	}
 	names := map[string]string{}
-	for i := range running {
-		if s := &running[i]; names[s.Resource] == "" {
-			names[s.Resource] = s.Name
+	for o := range owners {
+		q.Foundation, q.Tenant = o.Foundation, o.Tenant
+		running, err := a.reader.Running(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for j := range running {
+			if s := &running[j]; names[s.Resource] == "" {
+				names[s.Resource] = s.Name
+			}
 		}
 	}
-	return names
+	return names, nil
 }
