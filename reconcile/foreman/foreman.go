@@ -314,6 +314,7 @@ func (w *work) difference(p pair, t reconcile.Type) {
 		return
 	}
 	sight, looked := w.Sights[p.key]
+	p.there = packed(p.there, &sight)
 	if why := w.doubted(p, t, &sight, looked); why != "" {
 		code := reconcile.NoteProof
 		if t == reconcile.MissingStop && w.waits(p) {

@@ -336,3 +336,18 @@ var _ = Describe("The id of a plan", func() {
 		}
 	})
 })
+
+var _ = Describe("A buildpack that the listing does not tell", func() {
+	It("is that of the look at the app", func() {
+		in := settled(input(some(1), append(some(1), app("new", 2))))
+		key := reconcile.Key{Kind: events.KindApp, Resource: "new"}
+		sight := in.Sights[key]
+		sight.Material.Footprint.Buildpack, sight.Material.Footprint.BuildpackGUID = "java", "j"
+		in.Sights[key] = sight
+		r := only(in)
+		Expect(r.There.Footprint.Buildpack).To(Equal("java"))
+		o, _ := foreman.Observation(foreman.Make(in), r, nil)
+		Expect(o.Footprint.BuildpackGUID).To(Equal("j"))
+		Expect(in.Floorplan.Find(key).Footprint.Buildpack).To(BeEmpty())
+	})
+})

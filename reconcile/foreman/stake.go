@@ -100,6 +100,19 @@ func restaged(p pair) bool {
 	return p.billed != nil && p.there != nil && merge(&p.billed.Footprint, &p.there.Footprint) == p.billed.Footprint
 }
 
+// packed is what is there, with the buildpack of the look at it where the listing tells none: a
+// list of droplets is at most daily.
+func packed(there *reconcile.Material, sight *reconcile.Sight) *reconcile.Material {
+	seen := &sight.Material.Footprint
+	if there == nil || !sight.There || there.Footprint.Buildpack != "" || there.Footprint.BuildpackGUID != "" ||
+		seen.Buildpack == "" && seen.BuildpackGUID == "" {
+		return there
+	}
+	with := *there
+	with.Footprint.Buildpack, with.Footprint.BuildpackGUID = seen.Buildpack, seen.BuildpackGUID
+	return &with
+}
+
 // merge is the billed size with all that the floorplan tells of it, but for a buildpack other than
 // the billed one.
 func merge(billed, there *events.Footprint) events.Footprint {
