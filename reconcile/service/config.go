@@ -36,10 +36,11 @@ type Config struct {
 // Platform is one foundation as it is.
 type Platform interface {
 	// Inspect takes the floorplan. billed is what METERED bills, after the newest fact of the
-	// foundation in USAGE.
-	Inspect(ctx context.Context, billed *reconcile.Blueprint, after uint64) (*reconcile.Floorplan, error)
+	// foundation in USAGE; buildpacks says that prices look at those of apps.
+	Inspect(ctx context.Context, billed *reconcile.Blueprint, after uint64, buildpacks bool) (*reconcile.Floorplan,
+		error)
 	// Look asks for resources alone. With an error some may have a sight.
-	Look(ctx context.Context, of []reconcile.Material) ([]reconcile.Sight, error)
+	Look(ctx context.Context, of []reconcile.Material, buildpacks bool) ([]reconcile.Sight, error)
 	// Sums are the platform's own sums; nil where it has none.
 	Sums(ctx context.Context) (*Sums, error)
 }
@@ -49,9 +50,8 @@ type Bus interface {
 	acts.Bus
 	metered.Bus
 	metered.Reading
-	// GetObject and PutObject read and replace objects of a bucket, as bus.Bus does.
-	GetObject(ctx context.Context, bucket, name string) ([]byte, error)
-	PutObject(ctx context.Context, bucket, name string, data []byte) error
+	// Objects read and replace objects of a bucket, as bus.Bus does.
+	Objects
 }
 
 // Deps are the surroundings. Log, Metrics and Now may be missing.

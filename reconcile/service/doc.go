@@ -27,6 +27,9 @@
 // Nothing is stopped that a look at it alone shows. Nothing is enacted that METERED does not have
 // the events up to the listing of.
 //
+// Buildpacks are asked for while a plan of the catalogue in force chooses apps by them. Their
+// droplets are listed once a day at most, across restarts, too: see Droplets.
+//
 // # Crash
 //
 // The bucket has the last listing, the times of proofs, and the last plan. It is written once a

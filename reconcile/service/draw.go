@@ -140,20 +140,38 @@ func (s *Service) newest(ctx context.Context) (uint64, error) {
 }
 
 // prices are those of the catalogue in force.
-func (s *Service) prices(ctx context.Context) (foreman.Prices, error) {
+func (s *Service) prices(ctx context.Context) (c foreman.Catalogue, err error) {
 	all, err := terms.Read(ctx, s.deps.Bus)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	version := all.Latest().InForce()
 	if version == "" {
-		return foreman.Catalogue{}, nil
+		return c, nil
 	}
 	parsed, err := catalogue.Parse(version, []byte(all.Texts()[version]))
 	if err != nil {
-		return nil, fmt.Errorf("the catalogue in force cannot be read: %w", err)
+		return c, fmt.Errorf("the catalogue in force cannot be read: %w", err)
 	}
 	return foreman.Catalogue{In: parsed}, nil
+}
+
+// buildpacks reports whether the prices of apps depend on their buildpacks.
+func (s *Service) buildpacks(ctx context.Context) (bool, error) {
+	if s.config.Source != events.SourceCF {
+		return false, nil
+	}
+	prices, err := s.prices(ctx)
+	return err == nil && prices.In != nil && prices.In.ReadsBuildpack(s.config.Foundation, s.deps.Now()), err
+}
+
+// see asks the platform for resources alone. With an error some may have a sight.
+func (s *Service) see(ctx context.Context, of []reconcile.Material) ([]reconcile.Sight, error) {
+	buildpacks, err := s.buildpacks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.deps.Platform.Look(ctx, of, buildpacks)
 }
 
 // Position is how far the foundation is metered, and the newest message of its collectors.
@@ -166,7 +184,7 @@ func (s *Service) Position(ctx context.Context) (through time.Time, after uint64
 
 // See asks the platform for one resource.
 func (s *Service) See(ctx context.Context, m reconcile.Material) (sight reconcile.Sight, err error) {
-	all, err := s.deps.Platform.Look(ctx, []reconcile.Material{m})
+	all, err := s.see(ctx, []reconcile.Material{m})
 	if len(all) == 0 {
 		return reconcile.Sight{Key: m.Key(), Doubt: "(it did not answer about it)"}, err
 	}

@@ -10,23 +10,25 @@ import (
 	"github.com/daybook-billing/daybook/reconcile/inspector/trove"
 )
 
-// OnCF is a Cloud Foundry foundation. buildpacks says whether prices look at them: they cost the
-// list of all droplets.
-func OnCF(i *cf.Inspector, buildpacks bool) Platform { return &cfPlatform{i, buildpacks} }
+// OnCF is a Cloud Foundry foundation. The shelf keeps the buildpacks of its droplets.
+func OnCF(i *cf.Inspector, shelf cf.Shelf) Platform { return &cfPlatform{i, shelf} }
 
 type cfPlatform struct {
-	inspector  *cf.Inspector
-	buildpacks bool
+	inspector *cf.Inspector
+	shelf     cf.Shelf
 }
 
-func (p *cfPlatform) Inspect(ctx context.Context, billed *reconcile.Blueprint, after uint64) (*reconcile.Floorplan,
-	error,
+func (p *cfPlatform) Inspect(ctx context.Context, billed *reconcile.Blueprint, after uint64, buildpacks bool) (
+	*reconcile.Floorplan, error,
 ) {
-	ask := cf.Ask{AfterSequence: after, Droplets: p.buildpacks, Wanted: func(m *reconcile.Material) bool {
+	ask := cf.Ask{AfterSequence: after, Wanted: func(m *reconcile.Material) bool {
 		b := billed.Find(m.Key())
 		return b == nil || b.Held != "" || b.Tenant != m.Tenant ||
 			!reconcile.SameSize(m.Kind, &b.Footprint, &m.Footprint)
 	}}
+	if buildpacks {
+		ask.Droplets = p.shelf
+	}
 	for i := range billed.Materials {
 		if m := &billed.Materials[i]; m.Held == "" && !slices.Contains(ask.Billed, m.Kind) {
 			ask.Billed = append(ask.Billed, m.Kind)
@@ -35,8 +37,8 @@ func (p *cfPlatform) Inspect(ctx context.Context, billed *reconcile.Blueprint, a
 	return p.inspector.Inspect(ctx, ask)
 }
 
-func (p *cfPlatform) Look(ctx context.Context, of []reconcile.Material) ([]reconcile.Sight, error) {
-	return p.inspector.Look(ctx, of, p.buildpacks)
+func (p *cfPlatform) Look(ctx context.Context, of []reconcile.Material, buildpacks bool) ([]reconcile.Sight, error) {
+	return p.inspector.Look(ctx, of, buildpacks)
 }
 
 func (p *cfPlatform) Sums(ctx context.Context) (*Sums, error) {
@@ -78,14 +80,14 @@ type trovePlatform struct {
 	after     uint64
 }
 
-func (p *trovePlatform) Inspect(ctx context.Context, billed *reconcile.Blueprint, after uint64) (*reconcile.Floorplan,
-	error,
+func (p *trovePlatform) Inspect(ctx context.Context, billed *reconcile.Blueprint, after uint64, _ bool) (
+	*reconcile.Floorplan, error,
 ) {
 	p.billed, p.after = billed, after
 	return p.inspector.Inspect(ctx)
 }
 
-func (p *trovePlatform) Look(ctx context.Context, of []reconcile.Material) ([]reconcile.Sight, error) {
+func (p *trovePlatform) Look(ctx context.Context, of []reconcile.Material, _ bool) ([]reconcile.Sight, error) {
 	keys := make([]reconcile.Key, 0, len(of))
 	for i := range of {
 		keys = append(keys, of[i].Key())

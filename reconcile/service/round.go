@@ -182,7 +182,11 @@ func (s *Service) plan(ctx context.Context, st *state, allow []reconcile.Allowan
 	if err != nil {
 		return nil, err
 	}
-	floorplan, err := s.deps.Platform.Inspect(ctx, before, after)
+	buildpacks, err := s.buildpacks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	floorplan, err := s.deps.Platform.Inspect(ctx, before, after, buildpacks)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +244,7 @@ func (s *Service) look(ctx context.Context, of []reconcile.Material) (map[reconc
 	if len(of) == 0 {
 		return all, nil
 	}
-	sights, err := s.deps.Platform.Look(ctx, of[:min(len(of), maxLook)])
+	sights, err := s.see(ctx, of[:min(len(of), maxLook)])
 	for i := range sights {
 		all[sights[i].Key] = sights[i]
 	}

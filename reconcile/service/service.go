@@ -38,7 +38,7 @@ func New(config Config, deps Deps) (*Service, error) {
 		config: config, deps: deps, jobs: make(chan *job, 1), problem: errors.New("nothing was inspected yet"),
 	}
 	s.assemble = assembler.New(assembler.Config{Patience: config.Enacting}, assembler.Deps{
-		Bus: deps.Bus, Look: deps.Platform.Look, Now: deps.Now,
+		Bus: deps.Bus, Look: s.see, Now: deps.Now,
 		Draw: func(ctx context.Context) (*reconcile.Blueprint, error) { return s.Draw(ctx, time.Time{}) },
 	})
 	return s, nil

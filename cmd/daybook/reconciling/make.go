@@ -139,5 +139,8 @@ func (s *Settings) addCF(m *Made, b *bus.Bus, log *slog.Logger, metrics *service
 	return m.add(service.Config{
 		Source: events.SourceCF, Foundation: f.Name, Every: s.Every, Alarm: s.Alarm, Patience: s.Patience,
 		Rules: with, Epoch: epoch,
-	}, service.Deps{Bus: b, Platform: service.OnCF(inspector, s.Buildpacks), Log: log, Metrics: metrics})
+	}, service.Deps{
+		Bus: b, Log: log, Metrics: metrics,
+		Platform: service.OnCF(inspector, &service.Droplets{Bus: b, Foundation: f.Name}),
+	})
 }

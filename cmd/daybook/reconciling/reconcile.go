@@ -22,14 +22,13 @@ type Reconcile struct {
 
 // Settings are the flags of how to reconcile.
 type Settings struct {
-	Rules      string                `env:"DAYBOOK_RECONCILE_RULES" placeholder:"FILE" help:"Rules (YAML): acts, limitations, settle, allow."`
-	Allow      []reconcile.Allowance `placeholder:"KIND=N" help:"Allow this very number of stops of a kind, which a plan has refused: app=12, or eu/app=12 of one foundation."`
-	Every      time.Duration         `env:"DAYBOOK_RECONCILE_EVERY" default:"${reconcile_every}" help:"From one inspection to the next."`
-	Alarm      time.Duration         `env:"DAYBOOK_RECONCILE_ALARM" default:"${reconcile_alarm}" help:"From one comparison of sums to the next."`
-	Patience   time.Duration         `env:"DAYBOOK_RECONCILE_PATIENCE" default:"${reconcile_patience}" help:"How long METERED may be behind a listing."`
-	Retake     time.Duration         `env:"DAYBOOK_RECONCILE_RETAKE" default:"${reconcile_retake}" help:"Wait before a list that does not agree with the platform's sums is taken again."`
-	ListSize   int                   `env:"DAYBOOK_RECONCILE_LIST_SIZE" default:"${reconcile_list_size}" help:"Resources a page of a list, 1 to ${reconcile_list_size}."`
-	Buildpacks bool                  `env:"DAYBOOK_RECONCILE_BUILDPACKS" help:"Look at buildpacks, too: for prices by them, at the cost of the list of all droplets."`
+	Rules    string                `env:"DAYBOOK_RECONCILE_RULES" placeholder:"FILE" help:"Rules (YAML): acts, limitations, settle, allow."`
+	Allow    []reconcile.Allowance `placeholder:"KIND=N" help:"Allow this very number of stops of a kind, which a plan has refused: app=12, or eu/app=12 of one foundation."`
+	Every    time.Duration         `env:"DAYBOOK_RECONCILE_EVERY" default:"${reconcile_every}" help:"From one inspection to the next."`
+	Alarm    time.Duration         `env:"DAYBOOK_RECONCILE_ALARM" default:"${reconcile_alarm}" help:"From one comparison of sums to the next."`
+	Patience time.Duration         `env:"DAYBOOK_RECONCILE_PATIENCE" default:"${reconcile_patience}" help:"How long METERED may be behind a listing."`
+	Retake   time.Duration         `env:"DAYBOOK_RECONCILE_RETAKE" default:"${reconcile_retake}" help:"Wait before a list that does not agree with the platform's sums is taken again."`
+	ListSize int                   `env:"DAYBOOK_RECONCILE_LIST_SIZE" default:"${reconcile_list_size}" help:"Resources a page of a list, 1 to ${reconcile_list_size}."`
 
 	Trove Trove `embed:"" prefix:"trove-"`
 }

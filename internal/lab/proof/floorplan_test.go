@@ -58,7 +58,7 @@ func TestFloorplan(t *testing.T) {
 	}}, cfapi.Deps{})
 	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(i.Close)
-	plan, err := i.Inspect(context.Background(), cf.Ask{Droplets: true})
+	plan, err := i.Inspect(context.Background(), cf.Ask{Droplets: cf.NoShelf{}})
 	g.Expect(err).NotTo(HaveOccurred())
 	counted := map[string]int{}
 	packs := map[string]int{}

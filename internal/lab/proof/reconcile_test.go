@@ -6,8 +6,10 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,6 +89,8 @@ type reconciled struct {
 	inner     service.Platform
 	service   *service.Service
 	last      *plans.Planned
+	url       string       // of the foundation
+	droplets  atomic.Int64 // requests for lists of them
 }
 
 func newReconciled(t *testing.T, seed uint64, key *rsa.PrivateKey) *reconciled {
@@ -99,8 +103,14 @@ func newReconciled(t *testing.T, seed uint64, key *rsa.PrivateKey) *reconciled {
 		Events: 400,
 	}})
 	r.must(err)
-	server := httptest.NewServer(r.sim)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/v3/droplets" {
+			r.droplets.Add(1)
+		}
+		r.sim.ServeHTTP(w, q)
+	}))
 	t.Cleanup(server.Close)
+	r.url = server.URL
 	streams, err := bus.StartServer(bus.ServerConfig{DataDir: t.TempDir(), Listen: "127.0.0.1:0"})
 	r.must(err)
 	t.Cleanup(streams.Shutdown)
@@ -124,14 +134,20 @@ func newReconciled(t *testing.T, seed uint64, key *rsa.PrivateKey) *reconciled {
 		cancel()
 		<-ended
 	})
+	r.restart(reconcile.Settle)
+	return r
+}
+
+// restart makes the reconciliation anew, as a new process does.
+func (r *reconciled) restart(act reconcile.Act) {
+	r.Helper()
 	inspector, err := cf.New(cf.Config{Retake: time.Millisecond, API: cfapi.Config{
-		Foundation: name, API: server.URL, ClientID: "daybook", ClientSecret: "daybook-secret",
+		Foundation: name, API: r.url, ClientID: "daybook", ClientSecret: "daybook-secret",
 	}}, cfapi.Deps{})
 	r.must(err)
-	t.Cleanup(inspector.Close)
-	r.inner = service.OnCF(inspector, true)
-	r.service = r.newService(name, reconcile.Settle)
-	return r
+	r.Cleanup(inspector.Close)
+	r.inner = service.OnCF(inspector, &service.Droplets{Bus: r.bus, Foundation: name, Now: r.sim.Now})
+	r.service = r.newService(name, act)
 }
 
 // newService makes a reconciliation of a foundation that enacts in one way, and allows numbers of
@@ -204,17 +220,17 @@ func (r *reconciled) round() *plans.Planned {
 }
 
 // Inspect implements service.Platform. Time passes behind it, so that METERED comes to it.
-func (r *reconciled) Inspect(ctx context.Context, billed *reconcile.Blueprint, after uint64) (*reconcile.Floorplan,
-	error,
+func (r *reconciled) Inspect(ctx context.Context, billed *reconcile.Blueprint, after uint64, buildpacks bool) (
+	*reconcile.Floorplan, error,
 ) {
-	f, err := r.inner.Inspect(ctx, billed, after)
+	f, err := r.inner.Inspect(ctx, billed, after, buildpacks)
 	r.pass(10 * time.Minute)
 	return f, err
 }
 
 // Look implements service.Platform.
-func (r *reconciled) Look(ctx context.Context, of []reconcile.Material) ([]reconcile.Sight, error) {
-	return r.inner.Look(ctx, of)
+func (r *reconciled) Look(ctx context.Context, of []reconcile.Material, buildpacks bool) ([]reconcile.Sight, error) {
+	return r.inner.Look(ctx, of, buildpacks)
 }
 
 // Sums implements service.Platform. Time passes behind it, so that METERED comes to it.

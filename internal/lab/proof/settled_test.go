@@ -132,7 +132,7 @@ func (r *settled) reconcile() {
 		return
 	}
 	plan, err := r.inspector.Inspect(ctx, cf.Ask{
-		Droplets: true, AfterSequence: newest.Sequence,
+		Droplets: cf.NoShelf{}, AfterSequence: newest.Sequence,
 		Billed: []string{events.KindApp, events.KindService},
 	})
 	if err != nil {

@@ -13,8 +13,9 @@
 //   - Nothing is there of a space whose name is excluded from metering.
 //
 // Footprints have the form of the facts of package collector/cf/usageevent, so that both can be
-// compared. A footprint has a buildpack only where Ask.Droplets asks for it. It is that of the next
-// event: a droplet may have been assigned since the last one, and no event was lost then.
+// compared. A footprint has a buildpack only where Ask.Droplets asks for it, and the shelf or a
+// list of droplets has it. It is that of the next event: a droplet may have been assigned since the
+// last one, and no event was lost then.
 //
 // # What a listing proves
 //

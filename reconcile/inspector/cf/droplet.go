@@ -10,53 +10,95 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// pack is the buildpack of a droplet: the last of several, as usage events have it. Source:
+// Pack is the buildpack of a droplet: the last of several, as usage events have it. Source:
 // cloud_controller_ng, app/models/runtime/droplet_model.rb, set_buildpack_receipt.
-type pack struct {
-	name, stack string
-	staged      time.Time
-	guid        string // of the foundation's buildpack; empty for a custom one
+type Pack struct {
+	Name string
+	GUID string // of the foundation's buildpack; empty for a custom one
 }
 
 // of is the buildpack of an app's processes, as the next usage event names it: by the app's first
 // custom URL where there is one, with the guid of the droplet's.
-func (p pack) of(a *app) (name, guid string) {
-	switch {
-	case a.droplet == "" || p.staged.IsZero():
-		return "", ""
-	case a.custom != "":
-		return a.custom, p.guid
+func (p Pack) of(a *app) (name, guid string) {
+	if a.custom != "" {
+		return a.custom, p.GUID
 	}
-	return p.name, p.guid
+	return p.Name, p.GUID
 }
 
-// takeDroplets finds the buildpacks of the apps' current droplets. There is no list of current ones
-// alone: all staged ones are listed.
+// Packs are the buildpacks of staged droplets, by the droplets' guids. A droplet keeps its own.
+type Packs map[string]Pack
+
+// Shelf keeps the buildpacks of droplets from one inspection to the next: the list of all droplets
+// is long.
+type Shelf interface {
+	// Take gives those that are kept, and tells whether the droplets are to be listed again. They
+	// are listed at once then.
+	Take(ctx context.Context) (kept Packs, list bool, err error)
+	// Put keeps those of the current droplets, and nothing else.
+	Put(ctx context.Context, current Packs) error
+}
+
+// NoShelf keeps nothing: each inspection lists the droplets.
+type NoShelf struct{}
+
+// Take implements Shelf.
+func (NoShelf) Take(context.Context) (Packs, bool, error) { return nil, true, nil }
+
+// Put implements Shelf.
+func (NoShelf) Put(context.Context, Packs) error { return nil }
+
+// takeDroplets finds the buildpacks of the apps' current droplets. What neither the shelf nor a
+// list has stays unknown: that proves nothing.
 func (s *survey) takeDroplets(ctx context.Context) error {
-	s.packs = map[string]pack{}
-	wanted := map[string]bool{}
-	for _, p := range s.processes {
-		if a := s.apps[p.app]; a != nil && a.started && a.droplet != "" {
-			wanted[a.droplet] = true
-		}
-	}
-	if len(wanted) == 0 {
-		return nil
-	}
-	offered, err := buildpacks(ctx, s.errand)
-	if err != nil {
+	kept, list, err := s.ask.Droplets.Take(ctx)
+	s.packs = kept
+	if err != nil || !list {
 		return err
 	}
-	states := url.Values{"states": {"STAGED"}}
+	current := map[string]bool{}
+	for _, p := range s.processes {
+		if a := s.apps[p.app]; a != nil && a.started && a.droplet != "" {
+			current[a.droplet] = true
+		}
+	}
+	if len(current) == 0 {
+		return nil
+	}
+	listed, err := s.listDroplets(ctx, current)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		s.noPacks = "the buildpacks were not listed, and are looked at the next day: " + err.Error()
+		return nil //nolint:nilerr // the note has it, and nothing else depends on it
+	}
+	for droplet, pack := range kept {
+		if _, told := listed[droplet]; !told && current[droplet] { // half a list takes nothing away
+			listed[droplet] = pack
+		}
+	}
+	s.packs = listed
+	return s.ask.Droplets.Put(ctx, listed)
+}
+
+// listDroplets finds the buildpacks of current droplets. There is no list of current ones alone:
+// all staged ones are listed.
+func (s *survey) listDroplets(ctx context.Context, current map[string]bool) (Packs, error) {
+	offered, err := buildpacks(ctx, s.errand)
+	if err != nil {
+		return nil, err
+	}
+	listed, states := Packs{}, url.Values{"states": {"STAGED"}}
 	_, err = s.errand.List(ctx, "droplets", states, ignore, func(r cfapi.Row) error {
-		if !wanted[r.GUID] {
+		if !current[r.GUID] {
 			return nil
 		}
 		p, err := readPack(r.Raw, offered)
-		s.packs[r.GUID] = p
+		listed[r.GUID] = p
 		return err
 	})
-	return err
+	return listed, err
 }
 
 // offer is a buildpack of the foundation.
@@ -78,16 +120,15 @@ func buildpacks(ctx context.Context, e *cfapi.Errand) (map[[2]string]offer, erro
 
 // readPack reads the buildpack of a droplet. A buildpack that is younger than the droplet is
 // another one of the same name: it gives no guid.
-func readPack(raw []byte, offered map[[2]string]offer) (p pack, err error) {
+func readPack(raw []byte, offered map[[2]string]offer) (p Pack, err error) {
 	err = read(raw, "droplet", func(r *rowReader, v jsondoc.Value) {
-		p.staged, _ = r.times(v)
-		p.stack = r.Text(v, "", "stack")
+		staged, _ := r.times(v)
 		last := ""
 		v.Get("buildpacks").Each(func(_ []byte, b jsondoc.Value) { last = b.Get("name").Text() })
-		p.name = redact.Value(last)
-		for _, stack := range []string{p.stack, ""} {
-			if of, is := offered[[2]string{last, stack}]; is && !of.created.After(p.staged) {
-				p.guid = of.guid
+		p.Name = redact.Value(last)
+		for _, stack := range []string{r.Text(v, "", "stack"), ""} {
+			if of, is := offered[[2]string{last, stack}]; is && !of.created.After(staged) {
+				p.GUID = of.guid
 				return
 			}
 		}

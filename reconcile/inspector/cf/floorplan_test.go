@@ -163,7 +163,7 @@ var _ = Describe("A floorplan", func() {
 			})
 			p.StartApp(url)
 		})
-		f := r.inspects(cf.Ask{Droplets: true})
+		f := r.inspects(cf.Ask{Droplets: cf.NoShelf{}})
 		Expect(material(f, ruby.GUID).Name).To(Equal("ruby"))
 		Expect(material(f, ruby.GUID).SpaceName).To(Equal(ruby.Space.Name))
 		Expect(material(f, ruby.GUID).Footprint.Buildpack).To(Equal(ruby.Buildpack.Name))
@@ -380,12 +380,12 @@ var _ = Describe("A listing", func() {
 	It("is none where the scope is lost on the way, wherever that is", func() {
 		r.config.API.ListSize = 30
 		r.asked.Store(0)
-		r.inspects(cf.Ask{Droplets: true})
+		r.inspects(cf.Ask{})
 		whole := int(r.asked.Load()) - 2 // without the root document and the token
-		Expect(whole).To(BeNumerically(">", 7))
+		Expect(whole).To(BeNumerically(">", 5))
 		for n := 1; n < whole; n++ {
 			r.turn(func(k *cc.Knobs) { k.ScopeAfter = n })
-			_, err := r.inspector().Inspect(context.Background(), cf.Ask{Droplets: true})
+			_, err := r.inspector().Inspect(context.Background(), cf.Ask{Droplets: cf.NoShelf{}})
 			Expect(err).To(MatchError(cfapi.ErrNoGlobalRead), "after %d of %d requests", n, whole)
 		}
 	})

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/cfapi"
@@ -39,8 +41,8 @@ func (i *Inspector) Close() { i.client.Close() }
 type Ask struct {
 	// Billed are the kinds that are billed: an empty listing of one of them is incomplete.
 	Billed []string
-	// Droplets asks for the buildpacks of apps, at the cost of the list of all droplets.
-	Droplets bool
+	// Droplets asks for the buildpacks of apps; nil for none.
+	Droplets Shelf
 	// AfterSequence is the newest fact of the foundation in USAGE before the inspection.
 	AfterSequence uint64
 	// Wanted chooses the materials whose evidence is kept; nil for all, as far as memory allows.
@@ -107,24 +109,25 @@ func (i *Inspector) Inspect(ctx context.Context, ask Ask) (*reconcile.Floorplan,
 		}
 		before = after
 	}
-	if ask.Droplets {
+	// The scope has to hold up to the last answer whose silence counts: not to that about droplets.
+	if _, err := e.Summary(ctx); err != nil {
+		return nil, err
+	}
+	seen := e.Seen()
+	if ask.Droplets != nil {
 		if err := s.takeDroplets(ctx); err != nil {
 			return nil, err
 		}
 	}
-	// The scope has to hold up to the last answer that counts.
-	if _, err := e.Summary(ctx); err != nil {
-		return nil, err
-	}
-	return s.floorplan(i.config.API.Foundation), nil
+	return s.floorplan(i.config.API.Foundation, seen), nil
 }
 
 // floorplan is what the survey has found.
-func (s *survey) floorplan(foundation string) *reconcile.Floorplan {
+func (s *survey) floorplan(foundation string, seen time.Time) *reconcile.Floorplan {
 	materials, unplaced, beside := s.materials()
 	f := &reconcile.Floorplan{
 		Source: events.SourceCF, Foundation: foundation, AfterSequence: s.ask.AfterSequence,
-		Begun: s.errand.Begun(), Seen: s.errand.Seen(), Materials: materials, Beside: beside,
+		Begun: s.errand.Begun(), Seen: seen, Materials: materials, Beside: beside,
 	}
 	for _, kind := range kinds() {
 		v := s.verdicts[kind]
@@ -141,6 +144,9 @@ func (s *survey) floorplan(foundation string) *reconcile.Floorplan {
 			l.Empty = len(f.Materials) > 0 // else the API shows nothing at all
 			l.Why = "it is billed, and listed as empty: an API that shows nothing cannot be told from a foundation " +
 				"with nothing"
+		}
+		if kind == events.KindApp && s.noPacks != "" {
+			l.Note = strings.TrimPrefix(l.Note+"; "+s.noPacks, "; ")
 		}
 		l.Complete = l.Why == ""
 		f.Listings = append(f.Listings, l)

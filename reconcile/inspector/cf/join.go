@@ -32,7 +32,9 @@ func (s *survey) materials() (all []reconcile.Material, unplaced map[string]int,
 	for _, p := range s.processes {
 		if a := s.apps[p.app]; a != nil && a.started && !p.stopped {
 			m := ofProcess(p, a)
-			m.Footprint.Buildpack, m.Footprint.BuildpackGUID = s.packs[a.droplet].of(a)
+			if pack, known := s.packs[a.droplet]; known {
+				m.Footprint.Buildpack, m.Footprint.BuildpackGUID = pack.of(a)
+			}
 			add(m, s.spaceOf(a.space), answer{"process", p.raw}, answer{"app", a.raw})
 		}
 	}

@@ -28,7 +28,8 @@ type survey struct {
 	tasks     map[string]*task
 	services  map[string]*service
 	offers    *offers
-	packs     map[string]pack // of current droplets, by their guids
+	packs     Packs
+	noPacks   string // why droplets were not listed; empty for no reason
 
 	summary cfapi.Summary // from behind the last take
 
