@@ -16,6 +16,11 @@ type erasing struct {
 // Erasing is a reader that puts guids in the places of erased names.
 func Erasing(r Reader, erasures *names.Current) Reader { return &erasing{r, erasures} }
 
+// Still implements Stills.
+func (r *erasing) Still(ctx context.Context, answer func(r Reader) error) (at Positions, still bool, err error) {
+	return Still(ctx, r.Reader, func(of Reader) error { return answer(&erasing{of, r.erasures}) })
+}
+
 // Charges implements Reader.
 func (r *erasing) Charges(ctx context.Context, q Query, after Place, limit int) ([]Charge, error) {
 	all, err := r.Reader.Charges(ctx, q, after, limit)

@@ -112,36 +112,13 @@ type Position struct {
 	Usage   uint64 `json:"usage,omitempty" doc:"With known_at: sequence of the last fact in USAGE that was known."`
 }
 
-// stableTries is how often an answer is made again, because something was posted meanwhile.
-const stableTries = 3
-
-// stable makes an answer between two equal positions, and returns these. Where something is posted
-// all the time, the answer may have more than its position says, and still is false.
-func (a *Answers) stable(ctx context.Context, answer func() error) (at ledger.Positions, still bool, err error) {
-	at, err = a.reader.Positions(ctx)
-	for range stableTries {
-		if err != nil {
-			break
-		}
-		if err = answer(); err != nil {
-			break
-		}
-		var after ledger.Positions
-		if after, err = a.reader.Positions(ctx); err != nil || after == at {
-			return at, err == nil, err
-		}
-		at = after
-	}
-	return at, false, err
-}
-
-// found is stable for a question with n findings: none is an answer to the known alone,
-// see heard.
-func (a *Answers) found(ctx context.Context, q *ledger.Query, answer func() (n int, err error)) (ledger.Positions,
-	error,
+// found is ledger.Still for a question with n findings: none is an answer to the known alone, see
+// heard.
+func (a *Answers) found(ctx context.Context, q *ledger.Query, answer func(r ledger.Reader) (n int, err error)) (
+	ledger.Positions, error,
 ) {
 	n := 0
-	at, _, err := a.stable(ctx, func() (err error) { n, err = answer(); return err })
+	at, _, err := ledger.Still(ctx, a.reader, func(r ledger.Reader) (err error) { n, err = answer(r); return err })
 	if err == nil && n == 0 {
 		err = a.heard(ctx, q)
 	}

@@ -82,8 +82,8 @@ func (a *Answers) Bill(ctx context.Context, asker *Asker, x *BillQuestion) (*Bil
 	}
 	q.Period, q.By = x.Month, dimensions(x.By)
 	var bill ledger.Bill
-	at, err := a.found(ctx, &q, func() (n int, err error) {
-		bill, err = a.reader.Bill(ctx, q)
+	at, err := a.found(ctx, &q, func(r ledger.Reader) (n int, err error) {
+		bill, err = r.Bill(ctx, q)
 		return len(bill.Lines) + bill.Running + bill.Held + bill.Unrated, err
 	})
 	if err != nil {

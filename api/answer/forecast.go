@@ -62,18 +62,18 @@ func (a *Answers) Forecast(ctx context.Context, asker *Asker, x *ForecastQuestio
 	var charged []ledger.Sum
 	var running []ledger.Span
 	var bill ledger.Bill
-	at, err := a.found(ctx, &q, func() (n int, err error) {
+	at, err := a.found(ctx, &q, func(r ledger.Reader) (n int, err error) {
 		all := ledger.Query{Owners: q.Owners, Foundation: q.Foundation, Tenant: q.Tenant, Period: x.Month}
-		if bill, err = a.reader.Bill(ctx, all); err != nil {
+		if bill, err = r.Bill(ctx, all); err != nil {
 			return 0, err
 		}
 		if q.Period, err = x.month(bill.Horizons); err != nil {
 			return 0, err
 		}
-		if charged, err = a.reader.Totals(ctx, q); err != nil {
+		if charged, err = r.Totals(ctx, q); err != nil {
 			return 0, err
 		}
-		running, err = a.reader.Running(ctx, q)
+		running, err = r.Running(ctx, q)
 		return len(charged) + len(running), err
 	})
 	if errors.Is(err, ledger.ErrTooMany) {

@@ -58,8 +58,8 @@ func (a *Answers) Anomalies(ctx context.Context, asker *Asker, x *AnomaliesQuest
 	}
 	var all []anomalies.Entry
 	out := &Anomalies{Anomalies: []Anomaly{}}
-	at, err := a.found(ctx, &q, func() (n int, err error) {
-		all, out.Omitted, err = a.reader.Anomalies(ctx, filter)
+	at, err := a.found(ctx, &q, func(r ledger.Reader) (n int, err error) {
+		all, out.Omitted, err = r.Anomalies(ctx, filter)
 		return len(all), err
 	})
 	if err != nil {
@@ -125,8 +125,8 @@ func (a *Answers) Unrated(ctx context.Context, asker *Asker, x *UnratedQuestion)
 	}
 	q.Period = x.Month
 	var all []ledger.Unrated
-	at, err := a.found(ctx, &q, func() (n int, err error) {
-		all, err = a.reader.Unrated(ctx, q)
+	at, err := a.found(ctx, &q, func(r ledger.Reader) (n int, err error) {
+		all, err = r.Unrated(ctx, q)
 		return len(all), err
 	})
 	if err != nil {
@@ -190,12 +190,12 @@ func (a *Answers) Holds(ctx context.Context, asker *Asker, x *HoldsQuestion) (*H
 	var all []ledger.Held
 	var names map[string]string
 	out := &Holds{Holds: []Hold{}}
-	at, err := a.found(ctx, &q, func() (n int, err error) {
+	at, err := a.found(ctx, &q, func(r ledger.Reader) (n int, err error) {
 		var more int
-		if all, out.Omitted, err = a.reader.Held(ctx, q); err == nil {
+		if all, out.Omitted, err = r.Held(ctx, q); err == nil {
 			all, more = cut(all)
 			out.Omitted += more
-			names, err = a.called(ctx, q, all)
+			names, err = called(ctx, r, q, all)
 		}
 		return len(all), err
 	})
@@ -228,7 +228,7 @@ func NewHold(h *ledger.Held, name string) Hold {
 const maxCalled = 20
 
 // called are the names of what runs of the held resources' tenants, by resource. A hold has none.
-func (a *Answers) called(ctx context.Context, q ledger.Query, held []ledger.Held) (map[string]string, error) {
+func called(ctx context.Context, r ledger.Reader, q ledger.Query, held []ledger.Held) (map[string]string, error) {
 	owners := map[events.Owner]bool{}
 	for i := range held {
 		owners[events.Owner{Foundation: held[i].Foundation, Tenant: held[i].Tenant}] = true
@@ -239,7 +239,7 @@ func (a *Answers) called(ctx context.Context, q ledger.Query, held []ledger.Held
 	names := map[string]string{}
 	for o := range owners {
 		q.Foundation, q.Tenant = o.Foundation, o.Tenant
-		running, err := a.reader.Running(ctx, q)
+		running, err := r.Running(ctx, q)
 		if err != nil {
 			return nil, err
 		}

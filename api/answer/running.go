@@ -99,11 +99,11 @@ func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion)
 	}
 	var spans []ledger.Span
 	var horizons []ledger.Horizon
-	at, err := a.found(ctx, &q, func() (n int, err error) {
-		if spans, err = a.reader.Running(ctx, q); err != nil {
+	at, err := a.found(ctx, &q, func(r ledger.Reader) (n int, err error) {
+		if spans, err = r.Running(ctx, q); err != nil {
 			return 0, err
 		}
-		horizons, err = a.reader.Horizons(ctx, q)
+		horizons, err = r.Horizons(ctx, q)
 		return len(spans), err
 	})
 	if err != nil {

@@ -37,7 +37,10 @@ func (a *Answers) Status(ctx context.Context, asker *Asker, now time.Time) (*Sta
 		return nil, err
 	}
 	var horizons []ledger.Horizon
-	at, _, err := a.stable(ctx, func() (err error) { horizons, err = a.reader.Horizons(ctx, q); return err })
+	at, _, err := ledger.Still(ctx, a.reader, func(r ledger.Reader) (err error) {
+		horizons, err = r.Horizons(ctx, q)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -93,14 +93,14 @@ func (a *Answers) Totals(ctx context.Context, asker *Asker, x *TotalsQuestion) (
 		q.Upto = at.Billing
 	}
 	var sums []ledger.Sum
-	ask := func() (err error) { sums, err = a.reader.Totals(ctx, q); return err }
+	ask := func(r ledger.Reader) (err error) { sums, err = r.Totals(ctx, q); return err }
 	if q.Upto > 0 {
-		err = ask()
+		err = ask(a.reader)
 	} else {
 		var still bool
-		if at, still, err = a.stable(ctx, ask); err == nil && !still {
+		if at, still, err = ledger.Still(ctx, a.reader, ask); err == nil && !still {
 			q.Upto = at.Billing
-			err = ask()
+			err = ask(a.reader)
 		}
 	}
 	if errors.Is(err, ledger.ErrTooMany) {

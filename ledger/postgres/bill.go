@@ -171,8 +171,8 @@ func (s *summed) group(by []ledger.Dimension) (expressions []string) {
 const oneUnit = "CASE WHEN min(unit) = max(unit) THEN min(unit) ELSE '' END"
 
 // Totals implements ledger.Sums.
-func (l *Ledger) Totals(ctx context.Context, q ledger.Query) (all []ledger.Sum, err error) {
-	err = l.read(ctx, func(tx pgx.Tx) (err error) {
+func (a *answers) Totals(ctx context.Context, q ledger.Query) (all []ledger.Sum, err error) {
+	err = a.read(ctx, func(tx pgx.Tx) (err error) {
 		from, table, arguments := &fromMonths, "", []any(nil)
 		if q.Upto+q.Known > 0 {
 			if table, arguments, err = parted(ctx, tx, &q); err != nil {
@@ -225,9 +225,9 @@ func added(ctx context.Context, conn asks, from *summed, q *ledger.Query, table 
 }
 
 // Bill implements ledger.Sums.
-func (l *Ledger) Bill(ctx context.Context, q ledger.Query) (bill ledger.Bill, err error) {
+func (a *answers) Bill(ctx context.Context, q ledger.Query) (bill ledger.Bill, err error) {
 	bill.Query = q
-	err = l.read(ctx, func(tx pgx.Tx) error {
+	err = a.read(ctx, func(tx pgx.Tx) error {
 		if err := lines(ctx, tx, &bill); err != nil {
 			return err
 		}
@@ -307,9 +307,9 @@ func totals(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
 }
 
 // Horizons implements ledger.Sums.
-func (l *Ledger) Horizons(ctx context.Context, q ledger.Query) ([]ledger.Horizon, error) {
+func (a *answers) Horizons(ctx context.Context, q ledger.Query) ([]ledger.Horizon, error) {
 	bill := ledger.Bill{Query: q}
-	err := l.read(ctx, func(tx pgx.Tx) error { return place(ctx, tx, &bill) })
+	err := a.read(ctx, func(tx pgx.Tx) error { return place(ctx, tx, &bill) })
 	return bill.Horizons, err
 }
 

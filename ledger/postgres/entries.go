@@ -37,8 +37,8 @@ func scanned() (targets []any, value func() ledger.Charge) {
 const atOnce = 1001
 
 // selected are the entries of a condition in an order, and at most so many.
-func (l *Ledger) selected(ctx context.Context, w *where, order string, most int) (all []ledger.Charge, err error) {
-	rows, err := l.pool.Query(ctx, "SELECT "+strings.Join(chargeColumns, ", ")+" FROM charges"+w.sql()+order+
+func (a *answers) selected(ctx context.Context, w *where, order string, most int) (all []ledger.Charge, err error) {
+	rows, err := a.conn().Query(ctx, "SELECT "+strings.Join(chargeColumns, ", ")+" FROM charges"+w.sql()+order+
 		" LIMIT "+limit(most), w.arguments...)
 	if err != nil {
 		return nil, err
@@ -53,19 +53,19 @@ func (l *Ledger) selected(ctx context.Context, w *where, order string, most int)
 }
 
 // Charges implements ledger.Reader.
-func (l *Ledger) Charges(ctx context.Context, q ledger.Query, after ledger.Place, most int) ([]ledger.Charge, error) {
+func (a *answers) Charges(ctx context.Context, q ledger.Query, after ledger.Place, most int) ([]ledger.Charge, error) {
 	w := fromCharges.where(&q)
 	if after != (ledger.Place{}) {
 		w.add("(billing_sequence, billing_index) > (?, ?)", after.Sequence, after.Index)
 	}
-	return l.selected(ctx, w, " ORDER BY billing_sequence, billing_index", most)
+	return a.selected(ctx, w, " ORDER BY billing_sequence, billing_index", most)
 }
 
 // Charge implements ledger.Reader.
-func (l *Ledger) Charge(ctx context.Context, q ledger.Query, id string) (ledger.Charge, error) {
+func (a *answers) Charge(ctx context.Context, q ledger.Query, id string) (ledger.Charge, error) {
 	w := fromCharges.where(&q)
 	w.add("id = ?", id)
-	found, err := l.selected(ctx, w, "", 1)
+	found, err := a.selected(ctx, w, "", 1)
 	if err != nil {
 		return ledger.Charge{}, err
 	}
@@ -114,8 +114,8 @@ func contents(ctx context.Context, from asks, table string, w *where, rest strin
 }
 
 // Spans implements ledger.Reader.
-func (l *Ledger) Spans(ctx context.Context, q ledger.Query, from, to time.Time) (all []ledger.Span, err error) {
-	err = l.read(ctx, func(tx pgx.Tx) error {
+func (a *answers) Spans(ctx context.Context, q ledger.Query, from, to time.Time) (all []ledger.Span, err error) {
+	err = a.read(ctx, func(tx pgx.Tx) error {
 		w := whereResources(&q)
 		w.add("coalesce(start_time, "+noTime+") < ?", to)
 		running, err := spans(ctx, tx, "running", w, "")
@@ -135,11 +135,11 @@ func (l *Ledger) Spans(ctx context.Context, q ledger.Query, from, to time.Time) 
 }
 
 // Unrated implements ledger.Reader.
-func (l *Ledger) Unrated(ctx context.Context, q ledger.Query) (all []ledger.Unrated, err error) {
+func (a *answers) Unrated(ctx context.Context, q ledger.Query) (all []ledger.Unrated, err error) {
 	q.App = ""
 	w := whereResources(&q)
 	w.is("period", q.Period)
-	err = contents(ctx, l.pool, "unrated", w, "", func(source, foundation string, content []byte) error {
+	err = contents(ctx, a.conn(), "unrated", w, "", func(source, foundation string, content []byte) error {
 		u := ledger.Unrated{Source: source, Foundation: foundation}
 		err := u.DecodeJSON(content)
 		all = append(all, u)
@@ -150,7 +150,7 @@ func (l *Ledger) Unrated(ctx context.Context, q ledger.Query) (all []ledger.Unra
 }
 
 // Statements implements ledger.Reader.
-func (l *Ledger) Statements(ctx context.Context, q ledger.Query) (all []statement.Statement, err error) {
+func (a *answers) Statements(ctx context.Context, q ledger.Query) (all []statement.Statement, err error) {
 	var w where
 	w.owners(&q)
 	w.is("month", q.Period)
@@ -160,7 +160,7 @@ func (l *Ledger) Statements(ctx context.Context, q ledger.Query) (all []statemen
 	if q.Known > 0 {
 		w.add("usage_sequence <= ?", q.Known)
 	}
-	rows, err := l.pool.Query(ctx, "SELECT content FROM statements"+w.sql()+" ORDER BY billing_sequence",
+	rows, err := a.conn().Query(ctx, "SELECT content FROM statements"+w.sql()+" ORDER BY billing_sequence",
 		w.arguments...)
 	if err != nil {
 		return nil, err

@@ -10,8 +10,8 @@ import (
 
 // MonthSums implements ledger.Reader. The sums have no corrections of their own: these are few, and
 // have an index.
-func (l *Ledger) MonthSums(ctx context.Context, foundation string) (all []ledger.MonthSum, err error) {
-	err = l.read(ctx, func(tx pgx.Tx) error {
+func (a *answers) MonthSums(ctx context.Context, foundation string) (all []ledger.MonthSum, err error) {
+	err = a.read(ctx, func(tx pgx.Tx) error {
 		from, err := summedFor(ctx, tx, &ledger.Query{Foundation: foundation})
 		if err != nil {
 			return err

@@ -30,7 +30,7 @@ const connectTime = 10 * time.Second
 
 // Ledger is a ledger in Postgres.
 type Ledger struct {
-	pool  *pgxpool.Pool
+	answers
 	log   *slog.Logger
 	apart int // number of a generation that is not in use; 0: the one in use
 	part  int // Config.Part
@@ -45,6 +45,7 @@ type Ledger struct {
 var (
 	_ ledger.Detailed = (*Ledger)(nil)
 	_ ledger.Reader   = (*Ledger)(nil)
+	_ ledger.Stills   = (*Ledger)(nil)
 )
 
 // New returns a ledger without a connection yet. It answers behind Migrate, of this process or of
@@ -61,7 +62,7 @@ func New(c Config, log *slog.Logger) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Ledger{pool: pool, log: log, part: cmp.Or(c.Part, DefaultPart)}, nil
+	return &Ledger{answers: answers{pool: pool}, log: log, part: cmp.Or(c.Part, DefaultPart)}, nil
 }
 
 // Migrate makes the schema, or brings it up to this version.
@@ -89,20 +90,9 @@ func Away(err error) bool {
 // Close ends all connections.
 func (l *Ledger) Close() { l.pool.Close() }
 
-// Positions implements ledger.Sums.
-func (l *Ledger) Positions(ctx context.Context) (ledger.Positions, error) {
-	at, _, err := marks(ctx, l.pool)
-	return at, err
-}
-
 // Marks implements ledger.Detailed.
 func (l *Ledger) Marks(ctx context.Context) (ledger.Positions, ledger.Marks, error) {
 	return marks(ctx, l.pool)
-}
-
-// asks is a connection, a transaction or a pool.
-type asks interface {
-	Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error)
 }
 
 // marks reads the positions with their marks. A stream without them is at its start.
@@ -124,15 +114,4 @@ func marks(ctx context.Context, from asks) (at ledger.Positions, all ledger.Mark
 		return nil
 	})
 	return at, all, err
-}
-
-// read makes an answer of several questions see one state of the ledger.
-func (l *Ledger) read(ctx context.Context, ask func(tx pgx.Tx) error) error {
-	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock_shared($1)", int64(lockRead)); err != nil {
-			return err
-		}
-		return ask(tx)
-	})
 }

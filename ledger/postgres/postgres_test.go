@@ -141,6 +141,25 @@ var _ = Describe("The poster to Postgres", func() {
 		w.judge(ctx, open(ctx, url))
 	})
 
+	It("has several answers at one position, whatever is posted meanwhile", func(ctx context.Context) {
+		w := world{bus: b}
+		w.publish(ctx, 100)
+		l := open(ctx, url)
+		w.post(ctx, l)
+		before := w
+		at, still, err := l.Still(ctx, func(r ledger.Reader) error {
+			before.judge(ctx, r)
+			w.publish(ctx, 10)
+			w.post(ctx, l)
+			before.judge(ctx, r)
+			return nil
+		})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(still).To(BeTrue())
+		Expect(at).To(Equal(before.at))
+		w.judge(ctx, l)
+	})
+
 	It("fills the sums by tenant and resource that an earlier version did not keep", func(ctx context.Context) {
 		w := world{bus: b}
 		w.publish(ctx, 9*part)

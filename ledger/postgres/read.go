@@ -32,8 +32,8 @@ func loadStanding(ctx context.Context, from asks, f *anomalies.Filter) (*anomali
 }
 
 // Anomalies implements ledger.Sums.
-func (l *Ledger) Anomalies(ctx context.Context, f anomalies.Filter) (all []anomalies.Entry, omitted int, err error) {
-	err = l.read(ctx, func(tx pgx.Tx) error {
+func (a *answers) Anomalies(ctx context.Context, f anomalies.Filter) (all []anomalies.Entry, omitted int, err error) {
+	err = a.read(ctx, func(tx pgx.Tx) error {
 		standing, err := loadStanding(ctx, tx, &f)
 		if err != nil {
 			return err
@@ -48,15 +48,15 @@ func (l *Ledger) Anomalies(ctx context.Context, f anomalies.Filter) (all []anoma
 }
 
 // Running implements ledger.Sums.
-func (l *Ledger) Running(ctx context.Context, q ledger.Query) ([]ledger.Span, error) {
-	all, err := spans(ctx, l.pool, "running", whereResources(&q), "")
+func (a *answers) Running(ctx context.Context, q ledger.Query) ([]ledger.Span, error) {
+	all, err := spans(ctx, a.conn(), "running", whereResources(&q), "")
 	slices.SortFunc(all, ledger.CompareSpans)
 	return all, err
 }
 
 // Held implements ledger.Sums.
-func (l *Ledger) Held(ctx context.Context, q ledger.Query) (held []ledger.Held, omitted int, err error) {
-	err = l.read(ctx, func(tx pgx.Tx) error {
+func (a *answers) Held(ctx context.Context, q ledger.Query) (held []ledger.Held, omitted int, err error) {
+	err = a.read(ctx, func(tx pgx.Tx) error {
 		var w where
 		w.owners(&q)
 		err := tx.QueryRow(ctx, `SELECT coalesce(sum(greatest(

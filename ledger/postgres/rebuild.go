@@ -52,7 +52,7 @@ func (l *Ledger) Rebuild(ctx context.Context, from Facts, fill func(ctx context.
 		return err
 	}
 	defer pool.Close()
-	to := &Ledger{pool: pool, log: l.log, apart: number + 1, part: l.part}
+	to := &Ledger{answers: answers{pool: pool}, log: l.log, apart: number + 1, part: l.part}
 	err = to.takeErasures(ctx, conn, old)
 	if err == nil {
 		err = to.fill(ctx, from, fill)
