@@ -2,12 +2,9 @@ package quarantine
 
 import (
 	"context"
-	"fmt"
 	"maps"
-	"strings"
 	"time"
 
-	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -50,10 +47,7 @@ func (b *Board) Look(ctx context.Context, r Streams) error {
 				b.word(m)
 				return nil
 			}
-			e, err := decode(m)
-			if err != nil {
-				e = foreign(m)
-			}
+			e := read(m)
 			b.input(&e)
 			return nil
 		})
@@ -68,18 +62,6 @@ func (b *Board) Look(ctx context.Context, r Streams) error {
 	})
 	b.usage = max(b.usage, last)
 	return err
-}
-
-// foreign is the entry of a message that cannot be read: it counts, and nothing is said of it.
-func foreign(m *bus.Stored) Entry {
-	e := Entry{Quarantined: events.Quarantined{
-		ID: fmt.Sprintf("message %d", m.Sequence), Source: collector.SourceUnknown,
-		Foundation: collector.SourceUnknown,
-	}}
-	if tokens := strings.Split(m.Subject, "."); len(tokens) > 2 {
-		e.Source, e.Foundation = tokens[1], tokens[2]
-	}
-	return e
 }
 
 func (b *Board) input(e *Entry) {

@@ -126,3 +126,74 @@ var _ = Describe("What counts as quarantined", func() {
 type foreignBody string
 
 func (f foreignBody) AppendJSON(b []byte) []byte { return append(b, f...) }
+
+// Get implements quarantine.Reader.
+func (s twoStreams) Get(_ context.Context, stream string, seq uint64) (bus.Stored, error) {
+	if seq == 0 || seq > uint64(len(s[stream])) {
+		return bus.Stored{}, bus.ErrNotFound
+	}
+	return s[stream][seq-1], nil
+}
+
+var _ = Describe("A message of QUARANTINE that no collector wrote", func() {
+	const here = "quarantine.cf.eu"
+	DescribeTable("is listed among the others: unreadable, with its subject, its sequence and its text", func(
+		ctx SpecContext, subject, body, why string,
+	) {
+		s := twoStreams{}
+		s.input("q1")
+		s.put(events.StreamQuarantine, subject, "", foreignBody(body))
+		s.input("q2")
+		var all []quarantine.Entry
+		Expect(quarantine.List(ctx, s, quarantine.Filter{}, func(e *quarantine.Entry) error {
+			all = append(all, *e)
+			return nil
+		})).To(Succeed())
+		Expect(all).To(HaveLen(3))
+		Expect(all[0].Foreign).To(BeFalse())
+		Expect(all[2].Foreign).To(BeFalse())
+		foreign := all[1]
+		Expect(foreign.Foreign).To(BeTrue())
+		Expect(foreign.Sequence).To(Equal(uint64(2)))
+		Expect(foreign.Reason).To(And(HavePrefix("unreadable: "), ContainSubstring(subject), ContainSubstring(why)))
+		Expect(foreign.Input).To(Equal(body))
+		Expect(quarantine.Get(ctx, s, 2)).To(Equal(foreign))
+		Expect(quarantine.Count(ctx, s)).To(Equal(3))
+	},
+		Entry("text", here, "hello", ""),
+		Entry("nothing", here, "", ""),
+		Entry("JSON of another form", here, `{"guid":"e-1"}`, "no id"),
+		Entry("a list", here, `[1,2]`, ""),
+		Entry("an input that belongs elsewhere", here,
+			`{"id":"q1","source":"trove","foundation":"os","reason":"r","input":"i"}`, "another subject"),
+		Entry("a subject of no source and no foundation", "quarantine.x", "hello", ""),
+		Entry("a longer subject", "quarantine.cf.eu.other", "hello", ""),
+	)
+
+	It("belongs to the foundation of its subject, and its secrets are not shown", func(ctx SpecContext) {
+		s := twoStreams{}
+		s.put(events.StreamQuarantine, events.QuarantineSubject("cf", "eu.west"), "",
+			foreignBody(`{"password":"xyzzy"`))
+		filter := quarantine.Filter{Source: "cf", Foundation: "eu.west"}
+		Expect(quarantine.List(ctx, s, filter, func(e *quarantine.Entry) error {
+			Expect(e.Input).NotTo(ContainSubstring("xyzzy"))
+			s = nil
+			return nil
+		})).To(Succeed())
+		Expect(s).To(BeNil(), "it was listed")
+	})
+
+	It("counts until it is discarded, and does not hide another message of the same text", func(ctx SpecContext) {
+		s := twoStreams{}
+		s.put(events.StreamQuarantine, here, "", foreignBody("hello"))
+		s.put(events.StreamQuarantine, here, "", foreignBody("hello"))
+		e, err := quarantine.Get(ctx, s, 1)
+		Expect(err).NotTo(HaveOccurred())
+		s.word(events.ActDiscard, e.ID, "discarded")
+		board := quarantine.NewBoard(quarantine.Filter{})
+		Expect(board.Look(ctx, s)).To(Succeed())
+		Expect(board.Total()).To(Equal(1))
+		_, settled := board.Word(&e)
+		Expect(settled).To(BeTrue())
+	})
+})

@@ -8,4 +8,7 @@
 // An input stays in QUARANTINE for good, and counts as quarantined until it has a last word: a
 // resubmission that was understood, on quarantine.<source>.<foundation>.settled, or a person's
 // discard, on usage.act.discard.<source>.<foundation>. Board follows both streams and counts.
+//
+// A message that no collector wrote, as one of nats pub, is an Entry too: Foreign, with its text and
+// the reason. It counts until it is discarded, and gives no fact.
 package quarantine

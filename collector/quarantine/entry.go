@@ -14,6 +14,7 @@ type Entry struct {
 	Sequence uint64
 	Time     time.Time // of storage, by the server
 	events.Quarantined
+	Foreign bool // no collector wrote it: it counts until it is discarded, and cannot be resubmitted
 
 	size int // of the message, in bytes
 }
@@ -46,9 +47,9 @@ func List(ctx context.Context, r Reader, f Filter, yield func(*Entry) error) err
 		if m.Header(events.HeaderType) == events.TypeAct {
 			return nil
 		}
-		e, err := decode(m)
-		if err != nil || !f.has(e.Source, e.Foundation) {
-			return err
+		e := read(m)
+		if !f.has(e.Source, e.Foundation) {
+			return nil
 		}
 		return yield(&e)
 	})
@@ -64,13 +65,5 @@ func Get(ctx context.Context, r Reader, sequence uint64) (Entry, error) {
 	if m.Header(events.HeaderType) == events.TypeAct {
 		return Entry{}, fmt.Errorf("message %d of QUARANTINE is no input: %w", sequence, bus.ErrNotFound)
 	}
-	return decode(&m)
-}
-
-func decode(m *bus.Stored) (Entry, error) {
-	e := Entry{Sequence: m.Sequence, Time: m.Time, size: len(m.Data)}
-	if err := e.DecodeJSON(m.Data); err != nil {
-		return e, fmt.Errorf("message %d of QUARANTINE: %w", m.Sequence, err)
-	}
-	return e, nil
+	return read(&m), nil
 }

@@ -181,6 +181,10 @@ type submission struct {
 // understand normalises the entry's input.
 func (r *Resubmitter) understand(e *Entry) *submission {
 	s := &submission{entry: e, result: Resubmitted{Sequence: e.Sequence, Outcome: Refused}}
+	if e.Foreign {
+		s.result.Reason = whyForeign
+		return s
+	}
 	u, err := r.rules.Normalise(e.Foundation, []byte(e.Input))
 	switch {
 	case errors.Is(err, collector.ErrIgnored):

@@ -141,6 +141,16 @@ var _ = Describe("Resubmitting quarantined input", func() {
 		Expect(usage(ctx)).To(HaveLen(1))
 	})
 
+	It("takes nothing from a message that no collector wrote, whatever its text", func(ctx SpecContext) {
+		e := parked(1, "", trove("trove.instance.exists", 1))
+		e.Foreign = true
+		results, err := quarantine.NewResubmitter(store, rules).Resubmit(ctx, []quarantine.Entry{e}, every)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(results).To(ConsistOf(And(HaveField("Outcome", quarantine.Refused),
+			HaveField("Reason", ContainSubstring("discard it")))))
+		Expect(usage(ctx)).To(BeEmpty())
+	})
+
 	It("resubmits what was chosen only", func(ctx SpecContext) {
 		Expect(resubmit(ctx, only(2), parked(1, "", trove("trove.instance.exists", 1)),
 			parked(2, "", trove("trove.instance.exists", 2)))).To(Equal("2 stored"))
