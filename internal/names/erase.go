@@ -42,6 +42,10 @@ func (e *Erasures) Message(m *bus.Stored) {
 		if !strings.HasPrefix(m.Subject, quarantined) {
 			return
 		}
+		if e.concerns(m.Data) && (q.DecodeJSON(m.Data) != nil || q.ID == "") {
+			e.foreign(m)
+			return
+		}
 	}
 	if e.concerns(m.Data) && body.DecodeJSON(m.Data) == nil && erase() {
 		m.Data = body.AppendJSON(nil)
@@ -50,6 +54,18 @@ func (e *Erasures) Message(m *bus.Stored) {
 
 // quarantined begins the subjects of QUARANTINE.
 const quarantined = "quarantine."
+
+// foreign puts guids in the places of names in a message of QUARANTINE that no collector wrote: its
+// body is the input.
+func (e *Erasures) foreign(m *bus.Stored) {
+	q := events.Quarantined{Input: string(m.Data)}
+	if tokens := strings.Split(m.Subject, "."); len(tokens) > 2 {
+		q.Foundation, _ = events.Untoken(tokens[2])
+	}
+	if e.Quarantined(&q) {
+		m.Data = []byte(q.Input)
+	}
+}
 
 // concerns reports whether a message may be of an erased tenant: it has its guid.
 func (e *Erasures) concerns(data []byte) bool {

@@ -157,4 +157,11 @@ var _ = Describe("An erasure", func() {
 		Entry("as a whole where it is no JSON", `{"app":{"name":"shop"},"org":"o1"`, "broken", `{}`, "broken"),
 		Entry("and not in another's", `{"app":{"name":"shop"},"org":"o2"}`, "r", `{"app":{"name":"shop"},"org":"o2"}`, "r"),
 	)
+
+	It("is in a message of QUARANTINE that no collector wrote, in the foundation of its subject", func() {
+		const text, json = `shop of o1`, `{"name":"shop","org":"o1"}`
+		Expect(masked(e, "quarantine.cf.eu", "", []byte(text))).To(Equal(`{}`))
+		Expect(masked(e, "quarantine.cf.eu", "", []byte(json))).To(Equal(`{"name":"o1","org":"o1"}`))
+		Expect(masked(e, "quarantine.cf.us", "", []byte(text))).To(Equal(text))
+	})
 })
