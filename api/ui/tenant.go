@@ -51,8 +51,11 @@ type overviewLine struct {
 
 // Limits of a month's page.
 const (
-	maxRows    = 500 // of the table
-	maxStacked = 200 // values in the chart: with more it is of their sum alone
+	maxRows = 500 // of the table
+	// With more values, or with more entries where they are added up one by one, the chart is of
+	// their sum alone.
+	maxStacked = 200
+	maxCharted = 30_000
 )
 
 // bys are what a tenant's month may be divided by.
@@ -98,8 +101,8 @@ func (u *Pages) tenant(v *visit) (*view, error) {
 			return nil, err
 		}
 	}
-	divided := "day," + x.By
-	if len(now.Totals) > maxStacked {
+	divided, stacked := "day,"+x.By, x.stacked(&now)
+	if !stacked {
 		divided = "day"
 	}
 	if err := u.get(ctx, v.who, of("/totals", "month", x.Month, "by", divided), &days); err != nil {
@@ -111,7 +114,7 @@ func (u *Pages) tenant(v *visit) (*view, error) {
 	x.lines(&now, &last, names)
 	x.Hidden = max(len(x.Lines)-maxRows, 0)
 	x.Lines = x.Lines[:len(x.Lines)-x.Hidden]
-	if len(now.Totals) > maxStacked {
+	if !stacked {
 		names = map[string]string{"": counted(len(now.Totals), x.By)}
 	}
 	x.Chart = newChart(x.Month, x.By, &days, names)
@@ -122,6 +125,16 @@ func (u *Pages) tenant(v *visit) (*view, error) {
 		file: "tenant", title: named(x.Name, x.Tenant), here: "tenants", json: of("/bill", "month", x.Month), data: x,
 		live: of("/live/charges"),
 	}, nil
+}
+
+// stacked reports whether the chart shows the values one by one. A ledger has sums by day for plans
+// and kinds; those of apps, spaces and resources are added up from entries.
+func (x *overview) stacked(now *answer.Totals) bool {
+	entries := 0
+	for i := range now.Totals {
+		entries += now.Totals[i].Charges
+	}
+	return len(now.Totals) <= maxStacked && (entries <= maxCharted || x.By == "plan" || x.By == "kind")
 }
 
 // API is the address of a question about the tenant's month.

@@ -95,6 +95,20 @@ var _ = Describe("A page", func() {
 		))
 	})
 
+	It("draws the sum of a month with many entries, which have no sums by app and day", func() {
+		a := october()
+		month, _ := a["/totals?month"].(answer.Totals)
+		many, day := month.Totals[0], month.Totals[0]
+		many.Of, many.Charges = map[string]string{"app": "5e4f"}, 30_001
+		day.Of = map[string]string{"day": "2026-10-02"}
+		a["/totals?app"], a["/totals?day"] = answer.Totals{Totals: []answer.Total{many}}, answer.Totals{
+			Totals: []answer.Total{day},
+		}
+		w := get(pages(a, all), "/ui/tenant/f%2F1/a%20b?month=2026-10&by=app")
+		Expect(w.Code).To(Equal(http.StatusOK))
+		Expect(w.Body.String()).To(And(ContainSubstring(`"name":"1 app"`), ContainSubstring(`"amounts":["","1234.50",""`)))
+	})
+
 	It("leads from all tenants to one of them", func() {
 		w := get(pages(october(), all), "/ui/tenants?month=2026-10")
 		Expect(w.Body.String()).To(ContainSubstring(`href="/ui/tenant/f%2F1/a%20b?month=2026-10"`))
