@@ -15,6 +15,7 @@ import (
 type RunningQuestion struct {
 	Whose
 	What
+	Bare bool `json:"bare,omitempty" query:"bare" doc:"Without accruals."`
 }
 
 // maxRunning is how many running spans an answer lists.
@@ -124,7 +125,7 @@ func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion)
 		s := &spans[i]
 		run := NewRun(s, known)
 		end := through[ledger.Foundation{Source: s.Source, Name: s.Foundation}]
-		if asker.Money.Has(s.Foundation, s.Tenant) && !end.IsZero() {
+		if !x.Bare && asker.Money.Has(s.Foundation, s.Tenant) && !end.IsZero() {
 			charges, unrated := forecast.Price(book, s.Source, s.Foundation, &s.Span, s.Start, end)
 			run.Accrued = &Accrual{Through: events.FormatTime(end), Lines: []Priced{}, Unrated: reasons(unrated)}
 			for j := range charges {

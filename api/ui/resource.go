@@ -315,7 +315,7 @@ func (u *Pages) resourceNames(ctx context.Context, who *Reader, foundation, tena
 	}
 	var running answer.Running
 	whose := []string{"foundation", foundation, "tenant", tenant}
-	if u.get(ctx, who, ask("/running", whose...), &running) == nil {
+	if u.get(ctx, who, ask("/running", append(slices.Clone(whose), "bare", "true")...), &running) == nil {
 		for i := range running.Running {
 			enter(running.Running[i].Name, running.Running[i].Resource, running.Running[i].App)
 		}
