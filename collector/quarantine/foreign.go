@@ -36,8 +36,8 @@ func read(m *bus.Stored) Entry {
 	return e
 }
 
-// foreign is the entry of a message that no collector wrote. Its source and its foundation are those
-// of its subject.
+// foreign is the entry of a message that no collector wrote. Its source and its foundation are
+// those of its subject.
 func foreign(m *bus.Stored, why error) Entry {
 	e := Entry{
 		Sequence: m.Sequence, Time: m.Time, Foreign: true, size: len(m.Data),

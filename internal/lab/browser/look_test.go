@@ -29,7 +29,7 @@ var _ = Describe("A look at a page", Ordered, ContinueOnFailure, func() {
 		DeferCleanup(b.Close)
 	})
 
-	// looked is a tab at a page with this body and these rules of style, on a phone in dark colours.
+	// looked is a tab at a page with this body and these rules of style, on a dark phone.
 	looked := func(body, style string) *browser.Tab {
 		GinkgoHelper()
 		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
