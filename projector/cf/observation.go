@@ -209,7 +209,7 @@ func (f *fold) seen(x *fact) {
 	default:
 		s := &f.segment
 		size := f.rules.sizes.Of(timeline.Sized(s.size, x.size), s.size)
-		if timeline.SameSize(s.size, size) {
+		if timeline.SameSize(s.size, size) && (held || s.doubt.note < reasons.ObservedGone) {
 			return
 		}
 		of, excluded := s.of, s.excluded

@@ -100,13 +100,15 @@ type Signs interface {
 //   - A fact that says that the resource ran on, or an observation that it runs, refutes an absence
 //     without a new beginning between. An observation does not refute a time that the platform
 //     tells.
+//   - What is held because it was seen running gives way to an observation that settles it from
+//     that time on or before, without a fact between.
 //
 // open reports that the next fact may change that: it has not been said of an absence what follows.
 func (l Observations) Effective(facts Signs) (effective []bool, open bool) {
 	effective = make([]bool, len(l))
 	for i := len(l) - 1; i >= 0; i-- {
 		o := &l[i]
-		if effective[i] = !o.Mute && !known(o, facts); !effective[i] || !o.Gone() {
+		if effective[i] = !o.Mute && !known(o, facts) && !l.settled(i, effective, facts); !effective[i] || !o.Gone() {
 			continue
 		}
 		refuted, said := l.refuted(i, effective, facts)
@@ -121,6 +123,22 @@ func known(o *Observation, facts Signs) bool {
 	for j := facts.Behind(o); j < facts.Count(); j++ {
 		if _, at, ok := facts.Sign(j); ok && at <= seen {
 			return true
+		}
+	}
+	return false
+}
+
+// settled reports whether a later observation settles from when on a resource is billed that was
+// seen running and is held. The later observations are judged.
+func (l Observations) settled(i int, effective []bool, facts Signs) bool {
+	o := &l[i]
+	for k := i + 1; k < len(l) && o.Said.Hold && !o.Gone() && facts.Behind(&l[k]) == facts.Behind(o); k++ {
+		switch later := &l[k]; {
+		case !effective[k]:
+		case later.Gone():
+			return false
+		case !later.Said.Hold:
+			return !later.Said.At.After(o.Said.At)
 		}
 	}
 	return false
