@@ -204,16 +204,16 @@ func (a *Answers) Plan(ctx context.Context, asker *answer.Asker, x *PlanQuestion
 
 // find is the last plan of a foundation with an id.
 func (a *Answers) find(ctx context.Context, asker *answer.Asker, id string) (*plans.Planned, error) {
-	all, err := a.planned(ctx, asker, &Question{})
+	places, err := plans.Places(ctx, a.bus)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range all {
-		if p.Plan.ID == id {
-			return p, nil
-		}
+	places = slices.DeleteFunc(places, func(at plans.Place) bool { return !sees(asker, at.Foundation) })
+	p, err := plans.Find(ctx, a.bus, places, id)
+	if errors.Is(err, plans.ErrNoPlan) {
+		err = errNobody()
 	}
-	return nil, errNobody()
+	return p, err
 }
 
 // RemodelsQuestion asks for differences.

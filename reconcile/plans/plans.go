@@ -31,6 +31,7 @@ const (
 // Objects of a foundation.
 const (
 	objectPlan    = "plan"
+	objectHead    = "head" // the id of the plan: a plan may be large
 	objectAlarm   = "alarm"
 	objectIgnored = "ignored"
 )
@@ -112,6 +113,36 @@ func Last(ctx context.Context, b Getter, source, foundation string) (*Planned, e
 	return &p, err
 }
 
+// Find reads the last plan of a foundation that has an id, among some foundations; ErrNoPlan where
+// none has. It reads no other plan, but for one whose head a crash has left behind.
+func Find(ctx context.Context, b Getter, among []Place, id string) (*Planned, error) {
+	var others []Place
+	for _, at := range among {
+		var head string
+		if found, err := get(ctx, b, at.Source, at.Foundation, objectHead, &head); err != nil {
+			return nil, err
+		} else if !found || head != id {
+			others = append(others, at)
+			continue
+		}
+		if p, err := Last(ctx, b, at.Source, at.Foundation); err != nil && !errors.Is(err, ErrNoPlan) {
+			return nil, err
+		} else if err == nil && p.Plan != nil && p.Plan.ID == id {
+			return p, nil
+		}
+	}
+	for _, at := range others {
+		p, err := Last(ctx, b, at.Source, at.Foundation)
+		if err != nil && !errors.Is(err, ErrNoPlan) {
+			return nil, err
+		}
+		if err == nil && p.Plan != nil && p.Plan.ID == id {
+			return p, nil
+		}
+	}
+	return nil, ErrNoPlan
+}
+
 // Keep stores the last plan of a foundation, with less evidence where there is much.
 func Keep(ctx context.Context, b Objects, p *Planned) error {
 	kept, plan := *p, *p.Plan
@@ -133,6 +164,9 @@ func Keep(ctx context.Context, b Objects, p *Planned) error {
 		r.Billed, r.There = without(r.Billed), without(r.There)
 	}
 	kept.Plan = &plan
+	if err := put(ctx, b, plan.Source, plan.Foundation, objectHead, plan.ID); err != nil {
+		return err
+	}
 	return put(ctx, b, plan.Source, plan.Foundation, objectPlan, &kept)
 }
 

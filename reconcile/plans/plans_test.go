@@ -1,13 +1,17 @@
 package plans_test
 
 import (
+	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/plans"
 )
@@ -43,5 +47,69 @@ var _ = Describe("The money at stake of a plan", func() {
 		var read plans.Planned
 		Expect(json.Unmarshal(text, &read)).To(Succeed())
 		Expect(&read).To(Equal(&plans.Planned{Plan: p, Dry: "x"}))
+	})
+})
+
+// objects are a bucket, with the names of what was read.
+type objects struct {
+	all  map[string][]byte
+	read []string
+}
+
+func (o *objects) GetObject(_ context.Context, _, name string) ([]byte, error) {
+	o.read = append(o.read, name)
+	if data, is := o.all[name]; is {
+		return data, nil
+	}
+	return nil, bus.ErrNotFound
+}
+
+func (o *objects) PutObject(_ context.Context, _, name string, data []byte) error {
+	o.all[name] = data
+	return nil
+}
+
+var _ = Describe("A plan that is looked for by its id", func() {
+	places := []plans.Place{{Source: "cf", Foundation: "a"}, {Source: "cf", Foundation: "b"}, {
+		Source: "trove", Foundation: "c",
+	}}
+	var o *objects
+	BeforeEach(func(ctx SpecContext) {
+		o = &objects{all: map[string][]byte{}}
+		for _, at := range places {
+			Expect(plans.Keep(ctx, o, &plans.Planned{Plan: &reconcile.Plan{
+				ID: "of-" + at.Foundation, Source: at.Source, Foundation: at.Foundation,
+			}})).To(Succeed())
+		}
+	})
+	whole := func() int {
+		return len(slices.DeleteFunc(o.read, func(name string) bool { return !strings.HasSuffix(name, ".plan") }))
+	}
+
+	It("is the only one that is read", func(ctx SpecContext) {
+		for _, at := range places {
+			o.read = nil
+			p, err := plans.Find(ctx, o, places, "of-"+at.Foundation)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(p.Plan.Foundation).To(Equal(at.Foundation))
+			Expect(whole()).To(Equal(1))
+		}
+	})
+
+	It("is none among other foundations, and of another id", func(ctx SpecContext) {
+		_, err := plans.Find(ctx, o, places[:2], "of-c")
+		Expect(err).To(MatchError(plans.ErrNoPlan))
+		_, err = plans.Find(ctx, o, places, "of-d")
+		Expect(err).To(MatchError(plans.ErrNoPlan))
+	})
+
+	It("is found where a crash has left no head, or one of a plan that was not stored", func(ctx SpecContext) {
+		delete(o.all, "cf.a.head")
+		o.all["cf.b.head"] = o.all["trove.c.head"]
+		for _, at := range places {
+			p, err := plans.Find(ctx, o, places, "of-"+at.Foundation)
+			Expect(err).NotTo(HaveOccurred(), at.Foundation)
+			Expect(p.Plan.Foundation).To(Equal(at.Foundation))
+		}
 	})
 })
