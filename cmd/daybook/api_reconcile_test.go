@@ -243,6 +243,44 @@ var _ = Describe("The API about reconciliations", Ordered, func() {
 		_, _, text = b.page(http.MethodGet, "/ui/operate/reconcile/"+keptAs+"/app/"+newApp, nil)
 		Expect(text).To(And(ContainSubstring("checkout"), ContainSubstring("&#34;guid&#34;")))
 	})
+
+	It("shows guids alone once the names of a tenant are erased: in lists, evidence, pages and commands", func() {
+		password := "a long password"
+		b := s.withPages(GinkgoT().Context(), password).browser()
+		b.page(http.MethodPost, "/ui/sign-in", url.Values{"user": {"ann"}, "password": {password}})
+		everything := func() map[string]string {
+			all := map[string]string{}
+			for _, path := range []string{"", "/remodels", "/plans/" + keptAs} {
+				all[path] = a.do(http.MethodGet, "/v1/reconcile"+path, nil).Body.String()
+			}
+			for _, args := range [][]string{{"list"}, {"list", "--format", "json"}, {"show", "--foundation", "demo"}} {
+				all[strings.Join(args, " ")] = s.ran(append([]string{"reconcile"}, args...)...)
+			}
+			for _, path := range []string{"", "/" + keptAs + "/app/" + newApp, "/" + keptAs + "/app/" + goneApp} {
+				_, _, all["page "+path] = b.page(http.MethodGet, "/ui/operate/reconcile"+path, nil)
+			}
+			return all
+		}
+		named := 0
+		for _, text := range everything() {
+			if strings.Contains(text, "checkout") {
+				named++
+			}
+		}
+		Expect(named).To(BeNumerically(">=", 6))
+		s.ran("names", "erase", demo.Retail, "--yes", "--by", "ann", "--note", "the contract has ended")
+		Eventually(func() (left []string) {
+			for where, text := range everything() {
+				for _, name := range []string{nameThere, `"shop"`, ">shop<", "prod\"", ">prod<"} {
+					if strings.Contains(text, name) {
+						left = append(left, where+": "+name)
+					}
+				}
+			}
+			return left
+		}).Should(BeEmpty())
+		Expect(everything()["/plans/"+keptAs]).To(ContainSubstring(`"name":"` + newApp + `"`))
+	})
 })
 
 var _ = Describe("A reconciliation that runs", func() {

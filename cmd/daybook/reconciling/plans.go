@@ -24,12 +24,12 @@ type planCmd struct {
 
 // Run makes a plan.
 func (c *planCmd) Run(e *shell.Env) error {
-	return c.with(e, c.Act, func(e *shell.Env, _ *bus.Bus, s *service.Service) error {
+	return c.with(e, c.Act, func(e *shell.Env, b *bus.Bus, s *service.Service) error {
 		planned, err := s.Round(e.Ctx, true)
 		if err != nil {
 			return err
 		}
-		return Planned(e.Stdout, planned, c.Format == "json")
+		return Planned(e, b, planned, c.Format == "json")
 	})
 }
 
@@ -59,7 +59,7 @@ func (c *applyCmd) Run(e *shell.Env) error {
 		if planned == nil {
 			return err
 		}
-		return errors.Join(Planned(e.Stdout, planned, c.Format == "json"), err)
+		return errors.Join(Planned(e, b, planned, c.Format == "json"), err)
 	})
 	if err == nil && !found.Load() {
 		err = plans.ErrAnotherPlan

@@ -7,14 +7,21 @@ import (
 
 	"github.com/daybook-billing/daybook/api/reconciled"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
-// Planned prints a plan with what became of it, as Shown does.
-func Planned(w io.Writer, p *plans.Planned, asJSON bool) error {
-	return Shown(w, reconciled.New(p, nil, true), asJSON)
+// Planned prints a plan with what became of it, as Shown does, without erased names.
+func Planned(e *shell.Env, b *bus.Bus, p *plans.Planned, asJSON bool) error {
+	erasures, err := names.LoadErasures(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	return Shown(e.Stdout, reconciled.New(p, erasures, true), asJSON)
 }
 
 // Shown prints a plan with what became of it: a table of at most 100 columns, or a line of JSON for

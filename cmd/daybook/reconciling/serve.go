@@ -1,7 +1,6 @@
 package reconciling
 
 import (
-	"context"
 	"errors"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
@@ -24,8 +23,8 @@ type serveCmd struct {
 // Run reconciles.
 func (c *serveCmd) Run(e *shell.Env) error {
 	if c.Once || c.Plan {
-		return c.with(e, c.Act, func(e *shell.Env, _ *bus.Bus, s *service.Service) error {
-			return c.once(e.Ctx, e, s)
+		return c.with(e, c.Act, func(e *shell.Env, b *bus.Bus, s *service.Service) error {
+			return c.once(e, b, s)
 		})
 	}
 	foundations, err := c.foundations()
@@ -48,8 +47,8 @@ func (c *serveCmd) Run(e *shell.Env) error {
 }
 
 // once makes a round, and a second one where a stop wants another listing.
-func (c *serveCmd) once(ctx context.Context, e *shell.Env, s *service.Service) error {
-	planned, err := s.Round(ctx, c.Plan)
+func (c *serveCmd) once(e *shell.Env, b *bus.Bus, s *service.Service) error {
+	planned, err := s.Round(e.Ctx, c.Plan)
 	if planned == nil {
 		return err
 	}
@@ -61,16 +60,16 @@ func (c *serveCmd) once(ctx context.Context, e *shell.Env, s *service.Service) e
 		if with.Settle == 0 {
 			with.Settle = reconcile.DefaultSettle
 		}
-		if err := bus.Wait(ctx, with.Settle); err != nil {
+		if err := bus.Wait(e.Ctx, with.Settle); err != nil {
 			return err
 		}
 		dry := planned.Dry
-		if planned, err = s.Round(ctx, c.Plan || dry != ""); planned == nil {
+		if planned, err = s.Round(e.Ctx, c.Plan || dry != ""); planned == nil {
 			return err
 		}
 		planned.Dry = dry
 	}
-	if err = errors.Join(Planned(e.Stdout, planned, c.Format == "json"), err); err == nil {
+	if err = errors.Join(Planned(e, b, planned, c.Format == "json"), err); err == nil {
 		err = c.Incomplete(unsure(planned.Plan))
 	}
 	return err
