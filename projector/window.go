@@ -19,12 +19,11 @@ const (
 	maxWindowBytes    = 16 << 20 // of pending changes, about
 )
 
-// Limits of the memory that is used again for the next window: emptied changes, and the closed
-// spans of them together. A cut has changes of all that runs, one after the other, and one that
-// comes late has a span of each day.
+// Limits of the memory that is used again: emptied changes, and their closed spans together. A cut
+// has changes of all that runs, one after the other; a late one has a span of each day.
 const (
 	maxFree       = maxWindowMessages
-	maxFreeClosed = 4 * maxWindowMessages
+	maxFreeClosed = 8 * maxWindowMessages
 )
 
 // window is the facts since the mark of a beginning. Without one every fact is a window of its own.
@@ -80,10 +79,7 @@ func (m *Meter) Flush(emit func(*events.Metered)) {
 		for _, e := range p.changed {
 			p.f.freeze(e)
 		}
-		if len(w.free) < maxFree && w.room+cap(p.closed) <= maxFreeClosed {
-			w.free = append(w.free, p.emptied())
-			w.room += cap(p.closed)
-		}
+		w.keep(p)
 	}
 	clear(w.pending)
 	w.pending = w.pending[:0]
@@ -105,6 +101,17 @@ func (m *Meter) enter(key foundationKey, emit func(*events.Metered)) {
 func (m *Meter) leave(emit func(*events.Metered)) {
 	if w := &m.window; w.first == 0 || w.messages >= maxWindowMessages || w.bytes >= maxWindowBytes {
 		m.Flush(emit)
+	}
+}
+
+// keep empties changes to be used again: the last ones first, so that the first ones go.
+func (w *window) keep(p *pending) {
+	if len(w.free) < maxFree {
+		w.free = append(w.free, p.emptied())
+		w.room += cap(p.closed)
+	}
+	for ; w.room > maxFreeClosed; w.free = slices.Delete(w.free, 0, 1) {
+		w.room -= cap(w.free[0].closed)
 	}
 }
 
