@@ -14,8 +14,11 @@ const Namespace = "2f1cbb4e-9c41-5d0e-8a51-6d0f5a7d1b10"
 
 // ID is the UUID version 5 of the parts, in order. Parts are length-prefixed: ("ab","c") and
 // ("a","bc") differ. The first part names the kind of thing: "usage", "span", "charge".
-func ID(parts ...string) string {
-	n := 16
+func ID(parts ...string) string { return IDWith(nil, parts...) }
+
+// IDWith is ID with one more part behind the others, unless it is nil.
+func IDWith(last []byte, parts ...string) string {
+	n := 20 + len(last)
 	for _, p := range parts {
 		n += 4 + len(p)
 	}
@@ -28,6 +31,9 @@ func ID(parts ...string) string {
 	for _, p := range parts {
 		b = append(b, byte(len(p)>>24), byte(len(p)>>16), byte(len(p)>>8), byte(len(p)))
 		b = append(b, p...)
+	}
+	if last != nil {
+		b = append(append(b, byte(len(last)>>24), byte(len(last)>>16), byte(len(last)>>8), byte(len(last))), last...)
 	}
 	sum := sha1.Sum(b) //nolint:gosec // see the import
 	sum[6] = sum[6]&0x0f | 0x50

@@ -67,5 +67,9 @@ func TestIDIsAUUID(t *testing.T) {
 		if want := uuid.NewSHA1(uuid.MustParse(events.Namespace), name).String(); events.ID(parts...) != want {
 			t.Fatalf("got %s, want %s", events.ID(parts...), want)
 		}
+		last := rapid.SliceOf(rapid.Byte()).Draw(t, "last")
+		if got, want := events.IDWith(last, parts...), events.ID(append(parts, string(last))...); got != want {
+			t.Fatalf("with %q: got %s, want %s", last, got, want)
+		}
 	})
 }

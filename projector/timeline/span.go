@@ -37,5 +37,5 @@ func (r *Rules) SpanID(s *events.Span) string {
 			b = append(append(b, t...), 0)
 		}
 	}
-	return events.ID("span", r.Source, r.Foundation, s.Kind, s.Resource, string(b))
+	return events.IDWith(b, "span", r.Source, r.Foundation, s.Kind, s.Resource)
 }
