@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"text/tabwriter"
 	"time"
 )
 
@@ -50,7 +49,12 @@ type row struct {
 	from  string // the measurements behind the ratio
 }
 
-// measurement takes rows.
+// text is the line of the table.
+func (r *row) text() string {
+	return fmt.Sprintf("%-68s %10.2f  %-8s %s\n", r.name, r.value, r.aim, r.from)
+}
+
+// measurement takes rows. It returns them, but for those that it has told already.
 type measurement struct {
 	name string
 	take func(ctx context.Context, r *rig) ([]row, error)
@@ -62,6 +66,7 @@ type rig struct {
 	folder      string
 	keep        string // folder of the year of charges in Postgres, which stays; may be empty
 	size        size
+	tell        func(row) // prints a row at once
 }
 
 func table(ctx context.Context, w io.Writer, binary, old, only, keep string, size size) error {
@@ -80,30 +85,31 @@ func table(ctx context.Context, w io.Writer, binary, old, only, keep string, siz
 		return err
 	}
 	defer os.RemoveAll(folder) //nolint:errcheck // a temporary folder
-	out := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(out, "MEASURED\tRATIO\tAIM\tFROM")
+	if _, err := fmt.Fprintf(w, "%-68s %10s  %-8s %s\n", "MEASURED", "RATIO", "AIM", "FROM"); err != nil {
+		return err
+	}
+	tell := func(r row) { fmt.Fprint(w, r.text()) }
 	begun := time.Now()
 	for _, m := range measurements() {
 		if only != "" && only != m.name {
 			continue
 		}
-		r := &rig{binary: binary, old: old, folder: filepath.Join(folder, m.name), keep: keep, size: size}
+		r := &rig{
+			binary: binary, old: old, folder: filepath.Join(folder, m.name), keep: keep, size: size, tell: tell,
+		}
 		if err := os.Mkdir(r.folder, 0o700); err != nil {
 			return err
 		}
 		rows, err := m.take(ctx, r)
+		for _, row := range rows {
+			tell(row)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
-		}
-		for _, row := range rows {
-			fmt.Fprintf(out, "%s\t%.2f\t%s\t%s\n", row.name, row.value, row.aim, row.from)
 		}
 		if err := os.RemoveAll(r.folder); err != nil {
 			return err
 		}
-	}
-	if err := out.Flush(); err != nil {
-		return err
 	}
 	_, err = fmt.Fprintf(w, "in %s\n", time.Since(begun).Round(time.Second))
 	return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -33,45 +34,43 @@ const (
 
 // reading is the time of questions over HTTP to `daybook serve`, with the ledger in Postgres, while
 // more is posted.
-func reading(ctx context.Context, r *rig) (rows []row, err error) {
+func reading(ctx context.Context, r *rig) (_ []row, err error) {
 	s, err := r.open(ctx, r.size.charges)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	return r.questions(ctx, s, r.size.charges, "Postgres", "--database-url", s.url)
+	return nil, r.questions(ctx, s, r.size.charges, "Postgres", "--database-url", s.url)
 }
 
 // readingMemory is the time of the same questions to a ledger in memory, which nothing is posted to
 // meanwhile.
 func readingMemory(ctx context.Context, r *rig) ([]row, error) {
-	return r.questions(ctx, &store{streams: r.folder}, min(r.size.charges, readMemory), "memory")
+	return nil, r.questions(ctx, &store{streams: r.folder}, min(r.size.charges, readMemory), "memory")
 }
 
 // questions makes a world of charges, and measures questions to a server with these flags. With a
-// ledger more is posted to it meanwhile.
-func (r *rig) questions(ctx context.Context, s *store, charges int, in string, flags ...string) (
-	rows []row, err error,
-) {
+// ledger more is posted to it meanwhile. A question that fails keeps no other one from its answer.
+func (r *rig) questions(ctx context.Context, s *store, charges int, in string, flags ...string) (err error) {
 	server, err := bus.StartServer(bus.ServerConfig{DataDir: s.streams, Listen: "127.0.0.1:0"})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer server.Shutdown()
 	b, err := bus.Connect(ctx, bus.Config{URL: server.URL()})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer b.Close()
 	if err := b.EnsureStreams(ctx, bus.StreamsConfig{}); err != nil {
-		return nil, err
+		return err
 	}
 	w, filled, err := r.filled(ctx, b, s, charges)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if filled > 0 {
-		rows = append(rows, row{
+		r.tell(row{
 			"rows a second made, and posted to " + in, float64(w.charges) / filled.Seconds(), "-",
 			fmt.Sprintf("%d charges with their streams, in %s", w.charges, filled.Round(time.Second)),
 		})
@@ -79,12 +78,12 @@ func (r *rig) questions(ctx context.Context, s *store, charges int, in string, f
 	charges = w.charges
 	api, stop, err := serveAPI(ctx, r.binary, append([]string{"--nats", server.URL()}, flags...)...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer stop() //nolint:errcheck // it was stopped, or another error is returned
 	all, err := questions(ctx, api, w)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	all = append(all, pages(w, all[2].paths[0])...)
 	if s.books != nil {
@@ -95,6 +94,7 @@ func (r *rig) questions(ctx context.Context, s *store, charges int, in string, f
 	if s.books == nil {
 		most = memoryCalls
 	}
+	var failed []error
 	for _, q := range all {
 		calls := 0
 		measured := cmp.Or(q.calls, most)
@@ -102,14 +102,17 @@ func (r *rig) questions(ctx context.Context, s *store, charges int, in string, f
 			calls++
 			return get(ctx, api+q.paths[calls%len(q.paths)], nil)
 		})
+		from := fmt.Sprintf("median of %d, %d charges", measured, charges)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", q.name, err)
+			took, from = math.NaN(), err.Error()
+			failed = append(failed, fmt.Errorf("%s: %w", q.name, err))
 		}
-		rows = append(rows, row{
-			"ms of " + q.name + ", " + in, took, q.aim, fmt.Sprintf("median of %d, %d charges", measured, charges),
-		})
+		r.tell(row{"ms of " + q.name + ", " + in, took, q.aim, from})
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	return rows, nil
+	return errors.Join(failed...)
 }
 
 // filled is a year of charges: that of an earlier run, or one that is made, in some time.
