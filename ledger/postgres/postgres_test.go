@@ -184,6 +184,11 @@ var _ = Describe("The poster to Postgres", func() {
 		Expect(db.QueryRow(ctx, `SELECT (SELECT sum(charges) FROM tenant_sums),
 			(SELECT sum(charges) FROM resource_sums), billing_sequence FROM sums_position`).Scan(&tenants, &resources, &position)).To(Succeed())
 		Expect([]int{tenants, resources, position}).To(HaveEach(int(w.at.Billing)))
+
+		By("answering from a schema that has none of them yet")
+		_, err = db.Exec(ctx, "DROP VIEW daybook.sums_position, daybook.tenant_sums, daybook.resource_sums")
+		Expect(err).NotTo(HaveOccurred())
+		w.judge(ctx, l)
 	})
 
 	It("waits for a stream that lost its end, and goes on where it is the same again", func(ctx context.Context) {
