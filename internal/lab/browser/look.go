@@ -43,7 +43,6 @@ func (t *Tab) View(width int64, dark bool) error {
 			Width: width, Height: tall, DeviceScaleFactor: 1, Mobile: width < phone,
 		}),
 		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			//nolint:misspell // CSS
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: colours}},
 		}),
 	)
