@@ -188,7 +188,7 @@ func (a *Answers) Holds(ctx context.Context, asker *Asker, x *HoldsQuestion) (*H
 		return nil, err
 	}
 	var all []ledger.Held
-	var names map[string]string
+	var names map[[2]string]string
 	out := &Holds{Holds: []Hold{}}
 	at, err := a.found(ctx, &q, func(r ledger.Reader) (n int, err error) {
 		var more int
@@ -205,7 +205,7 @@ func (a *Answers) Holds(ctx context.Context, asker *Asker, x *HoldsQuestion) (*H
 	out.Position = position(at)
 	for i := range all {
 		h := &all[i]
-		out.Holds = append(out.Holds, NewHold(h, names[h.Resource]))
+		out.Holds = append(out.Holds, NewHold(h, names[[2]string{h.Foundation, h.Resource}]))
 	}
 	return out, nil
 }
@@ -227,8 +227,9 @@ func NewHold(h *ledger.Held, name string) Hold {
 // maxCalled is how many tenants are asked for by one for names, and not all together.
 const maxCalled = 20
 
-// called are the names of what runs of the held resources' tenants, by resource. A hold has none.
-func called(ctx context.Context, r ledger.Reader, q ledger.Query, held []ledger.Held) (map[string]string, error) {
+// called are the names of running resources, by foundation and resource: a cloned foundation has
+// the same guids. They are those of the held resources' tenants. A hold has no name.
+func called(ctx context.Context, r ledger.Reader, q ledger.Query, held []ledger.Held) (map[[2]string]string, error) {
 	owners := map[events.Owner]bool{}
 	for i := range held {
 		owners[events.Owner{Foundation: held[i].Foundation, Tenant: held[i].Tenant}] = true
@@ -236,7 +237,7 @@ func called(ctx context.Context, r ledger.Reader, q ledger.Query, held []ledger.
 	if len(owners) > maxCalled {
 		owners = map[events.Owner]bool{{Foundation: q.Foundation, Tenant: q.Tenant}: true}
 	}
-	names := map[string]string{}
+	names := map[[2]string]string{}
 	for o := range owners {
 		q.Foundation, q.Tenant = o.Foundation, o.Tenant
 		running, err := r.Running(ctx, q)
@@ -244,8 +245,9 @@ func called(ctx context.Context, r ledger.Reader, q ledger.Query, held []ledger.
 			return nil, err
 		}
 		for j := range running {
-			if s := &running[j]; names[s.Resource] == "" {
-				names[s.Resource] = s.Name
+			s := &running[j]
+			if key := [2]string{s.Foundation, s.Resource}; names[key] == "" {
+				names[key] = s.Name
 			}
 		}
 	}
