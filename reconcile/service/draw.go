@@ -156,13 +156,19 @@ func (s *Service) prices(ctx context.Context) (c foreman.Catalogue, err error) {
 	return foreman.Catalogue{In: parsed}, nil
 }
 
-// buildpacks reports whether the prices of apps depend on their buildpacks.
+// buildpacks reports whether the prices in force look at the buildpacks of apps.
 func (s *Service) buildpacks(ctx context.Context) (bool, error) {
 	if s.config.Source != events.SourceCF {
 		return false, nil
 	}
 	prices, err := s.prices(ctx)
-	return err == nil && prices.In != nil && prices.In.ReadsBuildpack(s.config.Foundation, s.deps.Now()), err
+	return err == nil && s.readBuildpacks(prices), err
+}
+
+// readBuildpacks reports whether prices look at the buildpacks of apps.
+func (s *Service) readBuildpacks(prices foreman.Catalogue) bool {
+	return s.config.Source == events.SourceCF && prices.In != nil &&
+		prices.In.ReadsBuildpack(s.config.Foundation, s.deps.Now())
 }
 
 // see asks the platform for resources alone. With an error some may have a sight.

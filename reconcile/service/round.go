@@ -209,7 +209,7 @@ func (s *Service) plan(ctx context.Context, st *state, allow []reconcile.Allowan
 		Blueprint: blueprint, Floorplan: floorplan, Former: st.Former, Rules: rules, Prices: prices, Proofs: st.Proofs,
 		Same: st.Same, First: st.First, Now: s.deps.Now(),
 	}
-	if in.Sights, err = s.look(ctx, foreman.Candidates(in)); err != nil {
+	if in.Sights, err = s.look(ctx, foreman.Candidates(in), s.readBuildpacks(prices)); err != nil {
 		return nil, err
 	}
 	in.Now = s.deps.Now()
@@ -239,12 +239,14 @@ func (s *Service) rules(ctx context.Context, allow []reconcile.Allowance) (*reco
 }
 
 // look asks for resources alone. What has no sight is not proven.
-func (s *Service) look(ctx context.Context, of []reconcile.Material) (map[reconcile.Key]reconcile.Sight, error) {
+func (s *Service) look(ctx context.Context, of []reconcile.Material, buildpacks bool) (
+	map[reconcile.Key]reconcile.Sight, error,
+) {
 	all := map[reconcile.Key]reconcile.Sight{}
 	if len(of) == 0 {
 		return all, nil
 	}
-	sights, err := s.see(ctx, of[:min(len(of), maxLook)])
+	sights, err := s.deps.Platform.Look(ctx, of[:min(len(of), maxLook)], buildpacks)
 	for i := range sights {
 		all[sights[i].Key] = sights[i]
 	}
