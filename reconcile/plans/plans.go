@@ -113,25 +113,23 @@ func Last(ctx context.Context, b Getter, source, foundation string) (*Planned, e
 	return &p, err
 }
 
-// Find reads the last plan of a foundation that has an id, among some foundations; ErrNoPlan where
-// none has. It reads no other plan, but for one whose head a crash has left behind.
+// Find reads the last plan with an id, of one among some foundations. It reads no other plan,
+// unless a crash has left an old head. Error: ErrNoPlan.
 func Find(ctx context.Context, b Getter, among []Place, id string) (*Planned, error) {
-	var others []Place
+	var likely, others []Place
 	for _, at := range among {
 		var head string
-		if found, err := get(ctx, b, at.Source, at.Foundation, objectHead, &head); err != nil {
+		found, err := get(ctx, b, at.Source, at.Foundation, objectHead, &head)
+		switch {
+		case err != nil:
 			return nil, err
-		} else if !found || head != id {
+		case found && head == id:
+			likely = append(likely, at)
+		default:
 			others = append(others, at)
-			continue
-		}
-		if p, err := Last(ctx, b, at.Source, at.Foundation); err != nil && !errors.Is(err, ErrNoPlan) {
-			return nil, err
-		} else if err == nil && p.Plan != nil && p.Plan.ID == id {
-			return p, nil
 		}
 	}
-	for _, at := range others {
+	for _, at := range append(likely, others...) {
 		p, err := Last(ctx, b, at.Source, at.Foundation)
 		if err != nil && !errors.Is(err, ErrNoPlan) {
 			return nil, err
