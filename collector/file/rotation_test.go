@@ -100,6 +100,14 @@ func (l *logger) rename() {
 	l.reopen()
 }
 
+// leave renames the file and makes a new one. The old one stays open for somebody else.
+func (l *logger) leave() (old *os.File) {
+	old, l.file = l.file, nil
+	Expect(os.Rename(l.path, l.path+".1")).To(Succeed())
+	l.reopen()
+	return old
+}
+
 // copytruncate copies the file and cuts it.
 func (l *logger) copytruncate() {
 	l.mu.Lock()
@@ -324,10 +332,7 @@ var _ = Describe("A followed file that is rotated", func() {
 		var old *os.File
 		f.write(3)
 		r := f.follow(step{3, func() {
-			old = f.file
-			Expect(os.Rename(f.path, f.path+".1")).To(Succeed())
-			f.file = nil
-			f.reopen()
+			old = f.leave()
 			f.write(3)
 		}}, step{6, func() {
 			_, err := io.WriteString(old, started(6)+"\n")
@@ -345,10 +350,7 @@ var _ = Describe("A followed file that is rotated", func() {
 		var old *os.File
 		f.write(3)
 		r := f.follow(step{3, func() {
-			old = f.file
-			Expect(os.Rename(f.path, f.path+".1")).To(Succeed())
-			f.file = nil
-			f.reopen()
+			old = f.leave()
 			f.write(3)
 		}}, step{6, func() {
 			_, err := io.WriteString(old, started(6)+"\n")

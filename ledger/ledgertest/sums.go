@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,13 +39,11 @@ func (a added) add(key string, c *ledger.Charge) {
 func (a added) texts() []string {
 	all := []string{}
 	for key, s := range a {
-		counted := "-"
+		unit := ""
 		if len(s.units) == 1 {
-			for unit := range s.units {
-				counted = s.quantity.String() + unit
-			}
+			unit = slices.Collect(maps.Keys(s.units))[0]
 		}
-		all = append(all, fmt.Sprint(key, ": ", s.entries, " ", counted, " ", s.amount, " ", s.vat))
+		all = append(all, sumText(key, s.entries, s.quantity, unit, s.amount, s.vat))
 	}
 	slices.Sort(all)
 	return all
