@@ -2,6 +2,7 @@ package events
 
 import (
 	"crypto/sha1" //nolint:gosec // UUID version 5 is defined with SHA-1; it names things here, it protects nothing
+	"encoding/binary"
 
 	"github.com/google/uuid"
 
@@ -29,11 +30,10 @@ func IDWith(last []byte, parts ...string) string {
 	}
 	b = append(b, namespace[:]...)
 	for _, p := range parts {
-		b = append(b, byte(len(p)>>24), byte(len(p)>>16), byte(len(p)>>8), byte(len(p)))
-		b = append(b, p...)
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(p))), p...)
 	}
 	if last != nil {
-		b = append(append(b, byte(len(last)>>24), byte(len(last)>>16), byte(len(last)>>8), byte(len(last))), last...)
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(last))), last...)
 	}
 	sum := sha1.Sum(b) //nolint:gosec // see the import
 	sum[6] = sum[6]&0x0f | 0x50
