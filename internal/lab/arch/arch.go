@@ -87,8 +87,7 @@ var callers = []string{"flag", "os", "os/", "github.com/alecthomas/"}
 // purePackages are pure as a whole.
 var purePackages = []string{
 	"events", "ledger/anomalies", "ledger/postgres/flat", "pricer/catalogue", "pricer/forecast", "pricer/formula",
-	"pricer/posted",
-	"pricer/rating", "pricer/statements", "pricer/whatif", "projector/timeline", "projector/months",
+	"pricer/posted", "pricer/rating", "pricer/statements", "pricer/whatif", "projector/timeline", "projector/months",
 	"projector/cf", "projector/cf/order", "projector/cf/reasons", "projector/cf/words", "projector/trove",
 	"projector/internal/forgotten", "projector/internal/records", "projector/internal/rederive",
 	"projector/internal/tally",
