@@ -2,19 +2,18 @@ package ledger
 
 import "context"
 
-// Stills is a Reader that has several answers at one position, whatever is posted meanwhile.
+// Stills is a Reader with several answers at one position, in spite of posting meanwhile.
 type Stills interface {
 	// Still asks a reader of one state of the ledger, and returns its positions. The reader is
-	// valid during the call, for one goroutine. still is false where something was posted at each
-	// try: then the answer may have more than the positions say.
+	// valid during the call, for one goroutine. still is false after posting at each try: then the
+	// answer may have more than the positions say.
 	Still(ctx context.Context, answer func(r Reader) error) (at Positions, still bool, err error)
 }
 
 // stillTries is how often an answer is made again, because something was posted meanwhile.
 const stillTries = 3
 
-// Still is that of a reader which is one of Stills. Of another one the answer is made between two
-// equal positions.
+// Still calls the method of one of Stills. Any other reader answers between two equal positions.
 func Still(ctx context.Context, r Reader, answer func(r Reader) error) (at Positions, still bool, err error) {
 	if s, ok := r.(Stills); ok {
 		return s.Still(ctx, answer)

@@ -19,8 +19,8 @@ const (
 	maxWindowBytes    = 16 << 20 // of pending changes, about
 )
 
-// Limits of the memory that is used again: emptied changes, and their closed spans together. A cut
-// has changes of all that runs, one after the other; a late one has a span of each day.
+// Limits of the memory to use again: emptied changes, and their closed spans together. A cut has
+// changes of all running resources, one after the other; a late one has a span of each day.
 const (
 	maxFree       = maxWindowMessages
 	maxFreeClosed = 8 * maxWindowMessages

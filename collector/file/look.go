@@ -10,12 +10,12 @@ import (
 
 const (
 	patience = 3                      // looks for what must be somewhere
-	stay     = 500 * time.Millisecond // for which it is looked for at least
+	stay     = 500 * time.Millisecond // the least time of these looks
 	tries    = 10                     // listings of a folder in one look
 )
 
-// misses counts looks that did not find what must be somewhere. A busy machine may stop in mid-way
-// who renames the files.
+// misses counts looks without their finding. On a busy machine the renaming of files may stop in
+// mid-way.
 type misses struct {
 	looks int
 	since time.Time
@@ -75,7 +75,7 @@ func (t *tail) appeared() (*passage, error) {
 }
 
 // behind finds the contents that came and went while the file was empty at each look. current is
-// about the file: siblings of one that is renamed meanwhile may be newer.
+// about the file: siblings of a file renamed meanwhile may be newer.
 func (t *tail) behind(current os.FileInfo) (*passage, error) {
 	if !slices.ContainsFunc(siblings(t.path), t.isNew) {
 		return nil, nil

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A file that is renamed between the look at its name and the listing of its folder is older than
-// what stands beside it by then.
+// A file renamed between the look at its name and the listing of its folder is older than its
+// siblings by then.
 func TestRenamedWithinALook(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.log")
 	write := func(text string) {

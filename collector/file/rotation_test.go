@@ -234,7 +234,7 @@ var _ = Describe("A followed file that is rotated", func() {
 		go func() {
 			defer GinkgoRecover()
 			defer close(done)
-			<-begun // what was rotated before is nobody's
+			<-begun // an earlier rotation is nobody's
 			for round := 1; f.next < total; round++ {
 				f.write(1 + round%7)
 				if round%40 == 0 {

@@ -9,6 +9,6 @@
 // resubmission that was understood, on quarantine.<source>.<foundation>.settled, or a person's
 // discard, on usage.act.discard.<source>.<foundation>. Board follows both streams and counts.
 //
-// A message that no collector wrote, as one of nats pub, is an Entry too: Foreign, with its text
-// and the reason. It counts until it is discarded, and gives no fact.
+// A foreign message, as one of nats pub, is an Entry too: Foreign, with its text and the reason. No
+// collector wrote it. It counts until it is discarded, and gives no fact.
 package quarantine

@@ -36,8 +36,7 @@ func read(m *bus.Stored) Entry {
 	return e
 }
 
-// foreign is the entry of a message that no collector wrote. Its source and its foundation are
-// those of its subject.
+// foreign is the entry of a foreign message. Its subject has its source and its foundation.
 func foreign(m *bus.Stored, why error) Entry {
 	e := Entry{
 		Sequence: m.Sequence, Time: m.Time, Foreign: true, size: len(m.Data),
@@ -53,7 +52,7 @@ func foreign(m *bus.Stored, why error) Entry {
 	return e
 }
 
-// untoken is the text of a token of a subject; of one that no Token made, itself.
+// untoken is the text of a token of a subject. A token of another form is its own text.
 func untoken(token string) string {
 	text, err := events.Untoken(token)
 	if err != nil {

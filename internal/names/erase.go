@@ -55,8 +55,8 @@ func (e *Erasures) Message(m *bus.Stored) {
 // quarantined begins the subjects of QUARANTINE.
 const quarantined = "quarantine."
 
-// foreign puts guids in the places of names in a message of QUARANTINE that no collector wrote: its
-// body is the input.
+// foreign puts guids in the places of names in a foreign message of QUARANTINE: its body is the
+// input.
 func (e *Erasures) foreign(m *bus.Stored) {
 	q := events.Quarantined{Input: string(m.Data)}
 	if tokens := strings.Split(m.Subject, "."); len(tokens) > 2 {

@@ -26,7 +26,7 @@ type sumTable struct {
 	name    string
 	columns []string // of the key
 	key     func(c *ledger.Charge) sumKey
-	rows    string // its expressions for the table charges, where the sums are filled from that
+	rows    string // its expressions for the table charges, to fill the sums; empty: they always have all
 }
 
 // noDay is the day of a charge without a beginning.

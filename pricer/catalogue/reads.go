@@ -6,8 +6,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// ReadsBuildpack reports whether a plan that is in force at a time, or comes into force behind it,
-// chooses apps of a foundation by their buildpack.
+// ReadsBuildpack reports whether a plan in force at a time, or later, chooses apps of a foundation
+// by their buildpack.
 func (c *Catalogue) ReadsBuildpack(foundation string, at time.Time) bool {
 	app := Resource{Kind: events.KindApp, Foundation: foundation}
 	for _, p := range c.Plans {

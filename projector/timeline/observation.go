@@ -100,8 +100,8 @@ type Signs interface {
 //   - A fact that says that the resource ran on, or an observation that it runs, refutes an absence
 //     without a new beginning between. An observation does not refute a time that the platform
 //     tells.
-//   - What is held because it was seen running gives way to an observation that settles it from
-//     that time on or before, without a fact between.
+//   - An observation of a held run gives way to a later one, settled from the same time on or
+//     before, without a fact between.
 //
 // open reports that the next fact may change that: it has not been said of an absence what follows.
 func (l Observations) Effective(facts Signs) (effective []bool, open bool) {
@@ -128,8 +128,8 @@ func known(o *Observation, facts Signs) bool {
 	return false
 }
 
-// settled reports whether a later observation settles from when on a resource is billed that was
-// seen running and is held. The later observations are judged.
+// settled reports whether a later observation settles the beginning of a held run. The later
+// observations are judged.
 func (l Observations) settled(i int, effective []bool, facts Signs) bool {
 	o := &l[i]
 	for k := i + 1; k < len(l) && o.Said.Hold && !o.Gone() && facts.Behind(&l[k]) == facts.Behind(o); k++ {

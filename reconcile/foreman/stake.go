@@ -100,8 +100,8 @@ func restaged(p pair) bool {
 	return p.billed != nil && p.there != nil && merge(&p.billed.Footprint, &p.there.Footprint) == p.billed.Footprint
 }
 
-// packed is what is there, with the buildpack of the look at it where the listing tells none: a
-// list of droplets is at most daily.
+// packed is a material of the floorplan, with the buildpack of the look at it where the listing
+// tells none: a list of droplets is at most daily.
 func packed(there *reconcile.Material, sight *reconcile.Sight) *reconcile.Material {
 	seen := &sight.Material.Footprint
 	if there == nil || !sight.There || there.Footprint.Buildpack != "" || there.Footprint.BuildpackGUID != "" ||

@@ -36,7 +36,7 @@ type Config struct {
 // Platform is one foundation as it is.
 type Platform interface {
 	// Inspect takes the floorplan. billed is what METERED bills, after the newest fact of the
-	// foundation in USAGE; buildpacks says that prices look at those of apps.
+	// foundation in USAGE; buildpacks: prices look at those of apps.
 	Inspect(ctx context.Context, billed *reconcile.Blueprint, after uint64, buildpacks bool) (*reconcile.Floorplan,
 		error)
 	// Look asks for resources alone. With an error some may have a sight.

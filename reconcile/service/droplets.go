@@ -26,8 +26,8 @@ type Objects interface {
 }
 
 // Droplets keeps the buildpacks of droplets of one foundation in the bucket of package plans, with
-// the time of their last list. It is a cf.Shelf that has them listed once a day at most: the time
-// is stored before the list, so that neither a list that fails nor a restart has another one made.
+// the time of their last list. As a cf.Shelf it has them listed once a day at most: the time is
+// stored before the list, so that neither a failed list nor a restart has another one made.
 type Droplets struct {
 	Bus        Objects
 	Foundation string

@@ -86,7 +86,7 @@ func (s *Service) do(ctx context.Context, r *requests.Request) (*requests.Done, 
 	return nil, &query.Error{Status: http.StatusUnprocessableEntity, Text: "a reconciliation knows no act " + r.Act}
 }
 
-// apply enacts the last plan, or another one with what it allows.
+// apply enacts the last plan, or another one with its allowances.
 func (s *Service) apply(ctx context.Context, r *requests.Request, word assembler.Word) (*requests.Done, error) {
 	allow := make([]reconcile.Allowance, len(r.Allow))
 	for i := range allow {

@@ -73,10 +73,9 @@ func (s *Service) round(ctx context.Context, r round) (*plans.Planned, error) {
 	return planned, err
 }
 
-// Apply enacts the last plan. With refused numbers of stops that are to be allowed it makes another
-// one, in which these very numbers are, and enacts that: another number is refused again. Errors:
-// those of Round and assembler.Enact, plans.ErrNoPlan, plans.ErrAnotherPlan and
-// plans.ErrNotRefused.
+// Apply enacts the last plan. With allowances of refused stops it makes another plan, and enacts
+// this one: only these very numbers are allowed. Errors: those of Round and assembler.Enact,
+// plans.ErrNoPlan, plans.ErrAnotherPlan and plans.ErrNotRefused.
 func (s *Service) Apply(ctx context.Context, id string, allow []reconcile.Allowance, word assembler.Word) (
 	*plans.Planned, error,
 ) {

@@ -54,7 +54,7 @@ func (r *row) text() string {
 	return fmt.Sprintf("%-68s %10.2f  %-8s %s\n", r.name, r.value, r.aim, r.from)
 }
 
-// measurement takes rows. It returns them, but for those that it has told already.
+// measurement takes rows. It returns the rows not yet told.
 type measurement struct {
 	name string
 	take func(ctx context.Context, r *rig) ([]row, error)

@@ -51,8 +51,8 @@ var (
 	}
 )
 
-// Entity is an event, as JSON, as the entity of v2, and its guid. One that was collected in v2's
-// form has that entity already. The error is of JSON of another shape.
+// Entity is an event, as JSON, as the entity of v2, and its guid. An event in v2's form has the
+// entity already. Error: the JSON has another shape.
 func Entity(raw []byte, keys []Key) (entity []byte, guid string, err error) {
 	var event struct {
 		GUID     string          `json:"guid"`

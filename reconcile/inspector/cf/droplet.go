@@ -32,7 +32,7 @@ type Packs map[string]Pack
 // Shelf keeps the buildpacks of droplets from one inspection to the next: the list of all droplets
 // is long.
 type Shelf interface {
-	// Take gives those that are kept, and tells whether the droplets are to be listed again. They
+	// Take gives the kept ones, and tells whether the droplets are to be listed again. They
 	// are listed at once then.
 	Take(ctx context.Context) (kept Packs, list bool, err error)
 	// Put keeps those of the current droplets, and nothing else.
@@ -48,8 +48,8 @@ func (NoShelf) Take(context.Context) (Packs, bool, error) { return nil, true, ni
 // Put implements Shelf.
 func (NoShelf) Put(context.Context, Packs) error { return nil }
 
-// takeDroplets finds the buildpacks of the apps' current droplets. What neither the shelf nor a
-// list has stays unknown: that proves nothing.
+// takeDroplets finds the buildpacks of the apps' current droplets. A buildpack on neither shelf nor
+// list stays unknown: its absence proves nothing.
 func (s *survey) takeDroplets(ctx context.Context) error {
 	kept, list, err := s.ask.Droplets.Take(ctx)
 	s.packs = kept
