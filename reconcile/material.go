@@ -69,6 +69,9 @@ type Blueprint struct {
 	Metered            uint64     // the last message of METERED in it
 	Epoch              time.Time  // nothing is billed before it; zero for none
 	Materials          []Material // in the order of their keys
+	// Silent are those that METERED has ended for want of notifications alone, in the order of
+	// their keys, with the end as Proof: their deletion was lost, or they do not run.
+	Silent []Material
 	// Changed has the time of the newest fact of each subject that changed lately, those of which
 	// nothing runs any more among them.
 	Changed map[Key]time.Time
@@ -76,6 +79,9 @@ type Blueprint struct {
 
 // Find returns the material of a key; nil for none.
 func (b *Blueprint) Find(k Key) *Material { return find(b.Materials, k) }
+
+// FindSilent returns the silent material of a key; nil for none.
+func (b *Blueprint) FindSilent(k Key) *Material { return find(b.Silent, k) }
 
 func find(sorted []Material, k Key) *Material {
 	i, found := slices.BinarySearchFunc(sorted, k, func(m Material, k Key) int { return m.Key().Compare(k) })

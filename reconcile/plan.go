@@ -113,6 +113,9 @@ type Remodel struct {
 	// Told is set where the platform's own word about the resource is the proof, for its listing
 	// proves nothing.
 	Told bool `json:",omitempty"`
+	// Silent is set where METERED has ended it already, for its notifications are missing. Stake is
+	// the price of a day of it, in no sum of the plan.
+	Silent bool `json:",omitempty"`
 	// Billed is the material of the blueprint, There of the floorplan; nil where there is none.
 	Billed, There *Material
 	// The change took place in [NotBefore, NotAfter]; Exact: at At, as the platform tells. At is

@@ -72,6 +72,7 @@ type Remodel struct {
 	Stage       string   `json:"stage"`
 	Act         string   `json:"act"`
 	Why         string   `json:"why,omitempty" doc:"Why it is enacted in another way than the rules say."`
+	Silent      bool     `json:"silent,omitempty" doc:"METERED has ended it already, for it is reported no more: per_day is the price of a day of it, in no sum."`
 	Kind        string   `json:"kind"`
 	Resource    string   `json:"resource"`
 	Tenant      string   `json:"tenant"`
@@ -170,7 +171,7 @@ func (x *Plan) Stored() (n int) {
 func newRemodel(p *reconcile.Plan, r *reconcile.Remodel, erasures *names.Erasures, money bool) Remodel {
 	x := Remodel{
 		Plan: p.ID, Source: p.Source, Foundation: p.Foundation, Type: string(r.Type), Stage: string(r.Stage),
-		Act: string(r.Act), Why: r.Why, Kind: r.Key.Kind, Resource: r.Key.Resource, At: timeText(r.At),
+		Act: string(r.Act), Why: r.Why, Silent: r.Silent, Kind: r.Key.Kind, Resource: r.Key.Resource, At: timeText(r.At),
 		NotBefore: timeText(r.NotBefore), NotAfter: timeText(r.NotAfter), Exact: r.Exact, First: timeText(r.First),
 		Age: reconcile.AgeOf(p.Seen.Sub(r.First)), PerDay: []Amount{}, Unrated: r.Unrated, Resolutions: []string{},
 		Billed: newSide(p, r.Billed, erasures), There: newSide(p, r.There, erasures),

@@ -19,14 +19,19 @@ type Drawing struct {
 	recent time.Time
 	held   map[reconcile.Key]reconcile.Material // with a hold that goes on
 	runs   map[reconcile.Key]bool
+	silent map[reconcile.Key]reconcile.Material
 	shared map[string]string // names and guids that many materials have
 }
+
+// silentKept is the time, up to the horizon, for which a silent database is drawn.
+const silentKept = 31 * 24 * time.Hour
 
 // New begins the blueprint of a foundation.
 func New(source, foundation string, epoch time.Time) *Drawing {
 	return &Drawing{
 		plan: reconcile.Blueprint{Source: source, Foundation: foundation, Epoch: epoch},
-		held: map[reconcile.Key]reconcile.Material{}, runs: map[reconcile.Key]bool{}, shared: map[string]string{},
+		held: map[reconcile.Key]reconcile.Material{}, runs: map[reconcile.Key]bool{},
+		silent: map[reconcile.Key]reconcile.Material{}, shared: map[string]string{},
 	}
 }
 
@@ -82,15 +87,11 @@ func (d *Drawing) Take(m *events.Metered) {
 		}
 	}
 	for i := range m.Running {
-		s := &m.Running[i]
-		material := reconcile.Material{
-			Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant, Space: s.Space, SpaceName: s.SpaceName,
-			Name: s.Name, Footprint: s.Footprint, Since: s.Since, Proof: s.Since, Evidence: s.AppendJSON(nil),
-		}
-		d.own(&material)
+		material := d.material(&m.Running[i])
 		d.runs[material.Key()] = true
 		d.plan.Materials = append(d.plan.Materials, material)
 	}
+	d.takeSilent(m)
 	for i := range m.Held {
 		h := &m.Held[i]
 		if !h.End.IsZero() {
@@ -108,6 +109,28 @@ func (d *Drawing) Take(m *events.Metered) {
 			d.held[material.Key()] = material
 		}
 	}
+}
+
+// takeSilent takes the ends of a message that came for want of notifications. The last message of
+// a subject has them, for a later one would bring a proof of life.
+func (d *Drawing) takeSilent(m *events.Metered) {
+	for i := range m.Closed {
+		if s := &m.Closed[i]; s.Flags&events.ProvisionalEnd != 0 {
+			material := d.material(s)
+			material.Proof = s.End
+			d.silent[material.Key()] = material
+		}
+	}
+}
+
+// material is a span as a material of its own.
+func (d *Drawing) material(s *events.Span) reconcile.Material {
+	m := reconcile.Material{
+		Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant, Space: s.Space, SpaceName: s.SpaceName,
+		Name: s.Name, Footprint: s.Footprint, Since: s.Since, Proof: s.Since, Evidence: s.AppendJSON(nil),
+	}
+	d.own(&m)
+	return m
 }
 
 // Blueprint is what was drawn, one material of each key: the one that began last. It is METERED up
@@ -128,5 +151,11 @@ func (d *Drawing) Blueprint(horizon time.Time, usage, metered uint64) *reconcile
 		return y.Since.Compare(x.Since)
 	})
 	b.Materials = slices.CompactFunc(b.Materials, func(x, y reconcile.Material) bool { return x.Key() == y.Key() })
+	for key, material := range d.silent {
+		if b.Find(key) == nil && !material.Proof.Before(horizon.Add(-silentKept)) {
+			b.Silent = append(b.Silent, material)
+		}
+	}
+	slices.SortFunc(b.Silent, func(x, y reconcile.Material) int { return x.Key().Compare(y.Key()) })
 	return &b
 }

@@ -79,4 +79,33 @@ var _ = Describe("A blueprint", func() {
 			{Kind: "app", Resource: "shop"}: at.Add(time.Minute), {Kind: "task", Resource: "shop"}: at,
 		}))
 	})
+
+	It("has what went silent within a month, and not what lives again", func() {
+		d := architect.New("trove", "os", time.Time{})
+		ended := func(resource string, end time.Time, flags events.Flags) *events.Metered {
+			m := message("os", "instance", resource, nil, nil)
+			m.Source = "trove"
+			for _, kind := range []string{"instance", "volume"} {
+				m.Closed = append(m.Closed, events.Span{
+					Kind: kind, Resource: resource, Tenant: "org", Start: at, Since: at, End: end, Flags: flags,
+				})
+			}
+			return m
+		}
+		d.Take(ended("lost", at.Add(time.Hour), events.ProvisionalEnd))
+		d.Take(ended("gone", at.Add(time.Hour), events.InferredEnd))
+		d.Take(ended("old", at.Add(-time.Second), events.ProvisionalEnd))
+		lives := ended("back", at.Add(time.Hour), events.ProvisionalEnd)
+		lives.Running = []events.Span{
+			{Kind: "instance", Resource: "back", Start: at, Since: at}, {Kind: "volume", Resource: "back", Start: at, Since: at},
+		}
+		d.Take(lives)
+		b := d.Blueprint(at.Add(31*24*time.Hour), 0, 0)
+		Expect(b.Silent).To(HaveExactElements(
+			And(HaveField("Kind", "instance"), HaveField("Resource", "lost"), HaveField("Proof", at.Add(time.Hour))),
+			And(HaveField("Kind", "volume"), HaveField("Resource", "lost"), HaveField("Since", at)),
+		))
+		Expect(b.FindSilent(reconcile.Key{Kind: "volume", Resource: "lost"}).Tenant).To(Equal("org"))
+		Expect(keys(b)).To(Equal([]string{"instance back ", "volume back "}))
+	})
 })

@@ -1,6 +1,7 @@
 package foreman
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -52,6 +53,36 @@ func (w *work) settle(r *reconcile.Remodel, sight *reconcile.Sight, looked bool)
 	}
 	if r.Act == reconcile.Report {
 		r.Stage = reconcile.Reports
+	}
+}
+
+// silent adds a remodel for each database that went silent, and that the platform does not show. It
+// is reported alone: METERED has ended it at the last proof of life, and goes on by itself with the
+// next one.
+func (w *work) silent() {
+	for i := range w.Blueprint.Silent {
+		m := &w.Blueprint.Silent[i]
+		p := pair{key: m.Key(), billed: m}
+		if w.Floorplan.Find(p.key) != nil {
+			continue
+		}
+		if limit := w.limited(p, reconcile.MissingStop); limit != nil {
+			w.note(pair{key: p.key}, reconcile.NoteLimited, fmt.Sprintf("%s is left alone: %s (%s)",
+				reconcile.MissingStop, limit.Note, limit.By))
+			continue
+		}
+		r := reconcile.Remodel{
+			Type: reconcile.MissingStop, Stage: reconcile.Reports, Act: reconcile.Report, Key: p.key, Billed: m,
+			Silent: true, At: m.Proof, NotBefore: m.Proof, NotAfter: w.Floorplan.Seen, First: w.First[p.key],
+			Why:         "it is reported no more, while its task manager reports others: it is billed up to the last report",
+			Resolutions: []reconcile.Resolution{reconcile.EndAt, reconcile.IgnoreUntil},
+		}
+		r.NotAfter = latest(r.NotAfter, r.NotBefore)
+		if r.First.IsZero() {
+			r.First = w.Floorplan.Seen
+		}
+		r.Stake, r.Unrated, _ = w.stake(p)
+		w.plan.Remodels = append(w.plan.Remodels, r)
 	}
 }
 

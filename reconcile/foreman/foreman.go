@@ -246,6 +246,7 @@ func Make(in *Input) *reconcile.Plan {
 			w.difference(p, t)
 		}
 	})
+	w.silent()
 	w.guard()
 	order := stages()
 	slices.SortStableFunc(w.plan.Remodels, func(a, b reconcile.Remodel) int {

@@ -11,9 +11,13 @@ type Stake struct {
 	TooMuch, TooLittle events.Decimal // billed, and not billed; neither is negative
 }
 
-// Stakes are the money at stake of a plan, in the order in which currencies come.
+// Stakes are the money at stake of a plan, in the order in which currencies come. A day of what is
+// silent is not billed, and stands in none.
 func Stakes(p *reconcile.Plan) (all []Stake) {
 	for i := range p.Remodels {
+		if p.Remodels[i].Silent {
+			continue
+		}
 		for _, money := range p.Remodels[i].Stake {
 			amount, err := events.ParseDecimal(money.Amount)
 			if err != nil {
