@@ -80,7 +80,7 @@ type AdditionWord struct {
 	Source     string `json:"source" enum:"cf,trove"`
 	Foundation string `json:"foundation" minLength:"1" maxLength:"1024"`
 	Act        string `json:"act" enum:"adopt,end" doc:"adopt bills what runs from the time on, as the platform shows it; end ends what is billed."`
-	Kind       string `json:"kind" enum:"app,task,service"`
+	Kind       string `json:"kind" enum:"app,task,service,instance,volume"`
 	Resource   string `json:"resource" minLength:"1" maxLength:"1024" doc:"Its guid."`
 	At         string `json:"at" format:"date-time"`
 }

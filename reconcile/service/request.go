@@ -201,7 +201,11 @@ func (s *Service) Add(ctx context.Context, x *Addition) (*Added, error) {
 
 // runs is a resource as the platform shows it.
 func (s *Service) runs(ctx context.Context, x *Addition) (*reconcile.Material, error) {
-	sight, err := s.See(ctx, reconcile.Material{Kind: x.Kind, Resource: x.Resource, App: x.Resource, Proof: x.At})
+	m := reconcile.Material{Kind: x.Kind, Resource: x.Resource, Proof: x.At}
+	if s.config.Source == events.SourceCF {
+		m.App = x.Resource
+	}
+	sight, err := s.See(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +222,11 @@ func (s *Service) billed(ctx context.Context, x *Addition) (*reconcile.Material,
 	if err != nil {
 		return nil, err
 	}
-	m := drawn.Find(reconcile.Key{Kind: x.Kind, Resource: x.Resource})
+	key := reconcile.Key{Kind: x.Kind, Resource: x.Resource}
+	m := drawn.Find(key)
+	if m == nil {
+		m = drawn.FindSilent(key)
+	}
 	if m == nil {
 		return nil, &AdditionError{fmt.Sprintf("nothing of %s %s is billed or held in %s: there is nothing to end",
 			x.Kind, x.Resource, s.config.Foundation)}

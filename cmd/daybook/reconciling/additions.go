@@ -12,15 +12,15 @@ import (
 
 // addition is an operator's own adjustment: an observation by a person.
 type addition struct {
-	Kind     string `arg:"" enum:"app,task,service" help:"Kind: app, task or service."`
-	Resource string `arg:"" help:"Its guid."`
+	Kind     string `arg:"" enum:"app,task,service,instance,volume" help:"Kind: ${enum}."`
+	Resource string `arg:"" help:"Its guid, or the database's id."`
 	By       string `env:"USER" required:"" placeholder:"NAME" help:"Who decides."`
 	Note     string `required:"" help:"Why."`
 }
 
 // add stores an observation at a time, as a plan of its own.
 func (a *addition) add(p *platform, e *shell.Env, gone bool, at time.Time) error {
-	return p.withOne(e, func(e *shell.Env, _ *bus.Bus, s *service.Service) error {
+	return p.withOne(e, a.Kind, func(e *shell.Env, _ *bus.Bus, s *service.Service) error {
 		added, err := s.Add(e.Ctx, &service.Addition{
 			Kind: a.Kind, Resource: a.Resource, Gone: gone, At: at, Word: assembler.Word{By: a.By, Note: a.Note},
 		})

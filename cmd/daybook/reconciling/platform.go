@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	collector "github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/reconcile/service"
 )
@@ -44,9 +45,16 @@ func (p *platform) foundations() ([]collector.Foundation, error) {
 	return p.ToCollect(p.API, collect.PoliteWait)
 }
 
-// withOne does the work for one foundation of Cloud Foundry: a guid may be another resource in a
-// clone.
-func (p *platform) withOne(e *shell.Env, do work) error {
+// withOne does the work for one foundation, of the platform that has the kind: a guid may be
+// another resource in a clone.
+func (p *platform) withOne(e *shell.Env, kind string, do work) error {
+	if kind == events.KindInstance || kind == events.KindVolume {
+		if !p.Trove.Given() {
+			return errors.New("a database is one of a Trove: say how it is asked, with --trove-keystone or " +
+				"--trove-exists")
+		}
+		return p.within(e, "", nil, do)
+	}
 	foundations, err := p.ToCollect(p.API, collect.PoliteWait)
 	if err != nil {
 		return err
