@@ -43,7 +43,7 @@ func newDatabases(ctx SpecContext) *databases {
 	platform := sim.NewPlatform(7, func(e sim.Event) {
 		d.sent.Write(append(e.JSON, '\n'))
 	})
-	platform.SetTime(time.Now().UTC().Add(-6 * time.Hour).Truncate(time.Second))
+	platform.SetTime(time.Now().UTC().Add(-16 * time.Hour).Truncate(time.Second))
 	for project, of := range map[string]**sim.Instance{"shop": &d.kept, "blog": &d.gone} {
 		*of = platform.CreateInstance(&sim.Project{ID: project, UserID: "u", Region: "r1"}, "db",
 			sim.Flavor{ID: "10", Name: "m1.small", MemoryMB: 512}, 5)
@@ -174,5 +174,61 @@ var _ = Describe("A Trove that loses the notification of a deletion", func() {
 		Expect(status).To(BeZero(), "%s%s", out, errs)
 		Expect(d.observations(ctx, "os")).To(ConsistOf("gone "+d.gone.ID, "gone "+d.gone.ID), out)
 		Expect(d.charged().Cmp(d.owed())).To(BeNumerically("<=", 0), "what is not known costs the tenant less")
+	})
+
+	It("is a difference with its money where the API cannot be asked: its notifications end", func(ctx SpecContext) {
+		scale.Long(Skip)
+		d := newDatabases(ctx)
+		d.plain = []string{"--trove-foundation", "os", "--trove-exists"}
+		hour := func() {
+			d.api.Do(func(p *sim.Platform) {
+				p.Send(p.Exists(d.kept))
+				if d.gone.Ended().IsZero() {
+					p.Send(p.Exists(d.gone))
+				}
+				p.SetTime(p.Now().Add(time.Hour))
+			})
+		}
+		var began, last time.Time
+		d.api.Do(func(p *sim.Platform) {
+			began, last = p.Now(), p.Now()
+			for _, span := range p.Truth() {
+				if span.Resource == d.gone.ID {
+					began = span.Start
+				}
+			}
+		})
+		hour()
+		d.collect(30 * time.Second)
+		status, out, errs := d.reconcile("--plan", "--allow-incomplete")
+		Expect(status).To(BeZero(), "%s%s", out, errs)
+		Expect(out).To(ContainSubstring("0 differences."))
+
+		d.api.Do(func(p *sim.Platform) { p.DeleteInstance(d.gone) }) // and Send is not called
+		for range 6 {
+			hour()
+		}
+		d.collect(20 * time.Second)
+		Eventually(func() []string { return d.billed(ctx, "os") }).Should(ConsistOf(d.kept.ID, d.kept.ID))
+		status, out, errs = d.reconcile("--allow-incomplete")
+		Expect(status).To(BeZero(), "%s%s", out, errs)
+		for _, kind := range []string{"instance", "volume"} {
+			Expect(out).To(MatchRegexp(`(?m)^missing_stop +report +%s +%s +%s +GBP 864`, kind, d.gone.ID,
+				events.FormatTime(last)))
+		}
+		Expect(out).To(And(ContainSubstring("2 differences, 0 enacted."), Not(ContainSubstring("At stake"))))
+		Expect(d.observations(ctx, "os")).To(BeEmpty())
+
+		By("the true end, once a person tells it")
+		end := last.Add(30 * time.Minute)
+		d.ran("reconcile", "end", "instance", d.gone.ID, "--at", events.FormatTime(end), "--by", "ann", "--note",
+			"by its log", "--trove-foundation", "os", "--trove-exists")
+		Eventually(func(g Gomega) {
+			owed := events.NewDecimal(2, -2).Mul(events.SecondsBetween(began, end))
+			g.Expect(d.charged().Cmp(owed)).To(BeZero(), "%s", d.charged())
+		}).Should(Succeed())
+		status, out, errs = d.reconcile("--allow-incomplete")
+		Expect(status).To(BeZero(), "%s%s", out, errs)
+		Expect(out).To(ContainSubstring("0 differences"))
 	})
 })

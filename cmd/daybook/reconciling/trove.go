@@ -16,10 +16,11 @@ import (
 	"github.com/daybook-billing/daybook/reconcile/service"
 )
 
-// Trove are the flags of a Trove that is asked through its API.
+// Trove are the flags of a Trove: it is asked through its API, or judged by its notifications.
 type Trove struct {
 	Foundation   string   `env:"DAYBOOK_FOUNDATION" default:"openstack" help:"Name of the Trove's foundation."`
 	Keystone     string   `env:"DAYBOOK_TROVE_KEYSTONE_URL" placeholder:"URL" help:"Reconcile a Trove, too: the address of its Keystone, such as https://keystone.example.org:5000."`
+	Exists       bool     `env:"DAYBOOK_TROVE_EXISTS" help:"Reconcile a Trove, too, whose API cannot be asked: by its notifications alone. Differences are reported with their money, and none is enacted."`
 	User         string   `env:"DAYBOOK_TROVE_KEYSTONE_USER" help:"User. Whoever may list the instances of the management sees all projects; others see those of --trove-project alone."`
 	UserDomain   string   `env:"DAYBOOK_TROVE_KEYSTONE_USER_DOMAIN" default:"Default" help:"The user's domain."`
 	CredentialID string   `env:"DAYBOOK_TROVE_KEYSTONE_CREDENTIAL_ID" placeholder:"ID" help:"Application credential, instead of a user."`
@@ -31,7 +32,7 @@ type Trove struct {
 }
 
 // Given reports whether a Trove is to be reconciled.
-func (t *Trove) Given() bool { return t.Keystone != "" }
+func (t *Trove) Given() bool { return t.Keystone != "" || t.Exists }
 
 func (t *Trove) client() (*troveapi.Client, error) {
 	if t.SecretFile == "" || (t.User == "") == (t.CredentialID == "") {
@@ -55,12 +56,21 @@ func (t *Trove) client() (*troveapi.Client, error) {
 func (s *Settings) addTrove(m *Made, b *bus.Bus, log *slog.Logger, metrics *service.Metrics, with reconcile.Rules,
 	metering *Metering,
 ) error {
-	api, err := s.Trove.client()
-	if err != nil {
-		return err
+	if s.Trove.Keystone != "" && s.Trove.Exists {
+		return errors.New("a Trove is reconciled by its API or by its exists notifications: give a Keystone, or " +
+			"--trove-exists, and not both")
 	}
-	m.closers = append(m.closers, api.Close)
-	platform := service.OnTrove(inspector.Config{Foundation: s.Trove.Foundation}, api, inspector.Deps{Log: log})
+	platform := service.OnExists(s.Trove.Foundation, b)
+	if s.Trove.Exists { // METERED has the same notifications: a difference is for a person to decide
+		with.Acts = []reconcile.ActRule{{Act: reconcile.Report}}
+	} else {
+		api, err := s.Trove.client()
+		if err != nil {
+			return err
+		}
+		m.closers = append(m.closers, api.Close)
+		platform = service.OnTrove(inspector.Config{Foundation: s.Trove.Foundation}, api, inspector.Deps{Log: log})
+	}
 	return m.add(service.Config{
 		Source: events.SourceTrove, Foundation: s.Trove.Foundation, Every: s.Every, Alarm: -1, Patience: s.Patience,
 		Rules: with, Epoch: metering.epoch(events.SourceTrove, s.Trove.Foundation),
