@@ -213,8 +213,8 @@ type Reader interface {
 	// resources, kinds and months, by tenant, kind, foundation, resource and start.
 	Unrated(ctx context.Context, q Query) ([]Unrated, error)
 	// MonthSums returns the money of the months of one foundation or, where it is empty, of all, by
-	// source, foundation, month and currency.
-	MonthSums(ctx context.Context, foundation string) ([]MonthSum, error)
+	// source, foundation, month and currency, with the corrections since the last words about them.
+	MonthSums(ctx context.Context, foundation string, last []MonthWord) ([]MonthSum, error)
 	// Statements returns the issued statements and credit notes of a query's foundations, tenants
 	// and month, in the order of BILLING.
 	Statements(ctx context.Context, q Query) ([]statement.Statement, error)

@@ -26,8 +26,21 @@ func ListMonths(ctx context.Context, b acts.Reader, money MonthMoney, foundation
 	if err != nil {
 		return nil, err
 	}
-	sums, err := money.MonthSums(ctx, foundation)
+	sums, err := money.MonthSums(ctx, foundation, words(all))
 	return rows(all, sums), err
+}
+
+// words are the last words about months.
+func words(all []acts.Months) (last []MonthWord) {
+	for i := range all {
+		for _, said := range [][]events.Closing{all[i].Closed, all[i].Reopened} {
+			for j := range said {
+				c := &said[j]
+				last = append(last, MonthWord{c.Source, c.Foundation, c.Month, c.Cause.Sequence})
+			}
+		}
+	}
+	return last
 }
 
 // rows are the months of foundations, the newest first. Each sum stands in one.

@@ -15,15 +15,22 @@ type MonthSum struct {
 	Source, Foundation, Month, Currency string
 
 	Amount, VAT events.Decimal // of what is posted to the month, corrections of other months included
-	// Corrections counts the corrections of the month itself, posted to later ones; Corrected is
-	// their net sum.
+	// Corrections counts the corrections of the month itself since its last MonthWord, posted to
+	// later ones; Corrected is their net sum.
 	Corrections int
 	Corrected   events.Decimal
 }
 
+// MonthWord is the last word about a month: that it is closed, or open again. A correction with a
+// later cause came since.
+type MonthWord struct {
+	Source, Foundation, Month string
+	Usage                     uint64 // sequence in USAGE of its cause
+}
+
 // MonthMoney tells the money of months; Reader is one.
 type MonthMoney interface {
-	MonthSums(ctx context.Context, foundation string) ([]MonthSum, error)
+	MonthSums(ctx context.Context, foundation string, last []MonthWord) ([]MonthSum, error)
 }
 
 // Each is the part of the bus for Billed.
@@ -40,7 +47,11 @@ type Billed struct {
 }
 
 // MonthSums implements MonthMoney. It reads all entries. Error: ErrUnreadable.
-func (b Billed) MonthSums(ctx context.Context, foundation string) ([]MonthSum, error) {
+func (b Billed) MonthSums(ctx context.Context, foundation string, last []MonthWord) ([]MonthSum, error) {
+	since := map[MonthWord]uint64{} // by a word without its cause
+	for _, w := range last {
+		since[MonthWord{Source: w.Source, Foundation: w.Foundation, Month: w.Month}] = w.Usage
+	}
 	sums := map[MonthSum]*MonthSum{} // by a sum without amounts
 	of := func(c *Charge, month string) *MonthSum {
 		key := MonthSum{Source: c.Source, Foundation: c.Foundation, Month: month, Currency: c.Currency}
@@ -68,7 +79,8 @@ func (b Billed) MonthSums(ctx context.Context, foundation string) ([]MonthSum, e
 			c := &charges[i]
 			posted := of(c, c.Period)
 			posted.Amount, posted.VAT = posted.Amount.Add(c.Amount), posted.VAT.Add(c.VAT)
-			if c.Entry == events.EntryCorrection {
+			word := MonthWord{Source: c.Source, Foundation: c.Foundation, Month: c.Month}
+			if c.Entry == events.EntryCorrection && (c.Usage == 0 || c.Usage > since[word]) {
 				about := of(c, c.Month)
 				about.Corrections++
 				about.Corrected = about.Corrected.Add(c.Amount)

@@ -159,6 +159,14 @@ var _ = Describe("The months of a foundation", func() {
 		Expect(s.ran("month", "reopen", "2026-10", "--foundation", "file", "--by", "ann", "--note", "a dispute")).To(
 			ContainSubstring("2026-10 of cf/file is open again"))
 		Expect(s.months()[1]).To(And(HaveField("State", "open again"), HaveField("By", "ann")))
+		was, err := events.ParseDecimal(after.Sums[0].Amount)
+		Expect(err).NotTo(HaveOccurred())
+		corrected, err := events.ParseDecimal(after.Sums[0].Corrected)
+		Expect(err).NotTo(HaveOccurred())
+		back := And(HaveField("Amount", was.Add(corrected).String()), HaveField("Corrections", 0))
+		Eventually(func() any { return s.months()[1].Sums[0] }).Should(back, "its corrections go back into it")
+		s.ran("month", "close", "2026-10", "--foundation", "file", "--by", "ann", "--note", "settled")
+		Expect(s.months()[1]).To(And(HaveField("State", "closed"), HaveField("Sums", HaveExactElements(back))))
 	})
 
 	DescribeTable("that are over close with the first catalogue, as its preview says", func(ctx SpecContext,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -165,8 +166,24 @@ func (w *world) judgeEarlier(ctx context.Context, r ledger.Reader, some []events
 	}
 }
 
-// judgeMonths asks a reader for the money of months, of which so many have corrections.
+// judgeMonths asks a reader for the money of months, of which so many have corrections, and for
+// their corrections since one of them was closed.
 func (w *world) judgeMonths(ctx context.Context, r ledger.Reader, foundation string, months int) {
+	GinkgoHelper()
+	Expect(w.judgeMonthsSince(ctx, r, foundation, nil)).To(Equal(months))
+	var last []ledger.MonthWord
+	for i := range w.charges {
+		if c := &w.charges[i]; i == len(w.charges)/2 || i == len(w.charges)/3 {
+			last = append(last, ledger.MonthWord{
+				Source: c.Source, Foundation: c.Foundation, Month: "2026-10", Usage: c.Usage,
+			})
+		}
+	}
+	w.judgeMonthsSince(ctx, r, foundation, last)
+}
+
+// judgeMonthsSince returns the number of months with corrections.
+func (w *world) judgeMonthsSince(ctx context.Context, r ledger.Reader, foundation string, last []ledger.MonthWord) int {
 	GinkgoHelper()
 	type month struct{ foundation, month, currency string }
 	amounts, vats := map[month]events.Decimal{}, map[month]events.Decimal{}
@@ -179,11 +196,14 @@ func (w *world) judgeMonths(ctx context.Context, r ledger.Reader, foundation str
 		}
 		posted := month{c.Foundation, c.Period, c.Currency}
 		amounts[posted], vats[posted] = amounts[posted].Add(c.Amount), vats[posted].Add(c.VAT)
-		if about := (month{c.Foundation, c.Month, c.Currency}); c.Month != "" {
+		before := slices.ContainsFunc(last, func(w ledger.MonthWord) bool {
+			return w.Source == c.Source && w.Foundation == c.Foundation && w.Month == c.Month && c.Usage <= w.Usage
+		})
+		if about := (month{c.Foundation, c.Month, c.Currency}); c.Month != "" && !before {
 			corrected[about], count[about] = corrected[about].Add(c.Amount), count[about]+1
 		}
 	}
-	sums, err := r.MonthSums(ctx, foundation)
+	sums, err := r.MonthSums(ctx, foundation, last)
 	Expect(err).NotTo(HaveOccurred())
 	told := map[month]bool{}
 	for i := range sums {
@@ -202,7 +222,7 @@ func (w *world) judgeMonths(ctx context.Context, r ledger.Reader, foundation str
 	for of := range corrected {
 		Expect(told).To(HaveKey(of))
 	}
-	Expect(corrected).To(HaveLen(months))
+	return len(corrected)
 }
 
 // Readers declares the suite of all readers. connect returns a bus with empty streams, open a

@@ -89,12 +89,14 @@ func (r *Reader) Totals(ctx context.Context, q ledger.Query) ([]ledger.Sum, erro
 }
 
 // MonthSums implements ledger.Reader. It reads BILLING, which alone tells corrections apart.
-func (r *Reader) MonthSums(ctx context.Context, foundation string) ([]ledger.MonthSum, error) {
+func (r *Reader) MonthSums(ctx context.Context, foundation string, last []ledger.MonthWord) (
+	[]ledger.MonthSum, error,
+) {
 	at, err := r.Positions(ctx)
 	if err != nil || at.Billing == 0 {
 		return nil, err
 	}
-	return ledger.Billed{Bus: r.bus, To: at.Billing}.MonthSums(ctx, foundation)
+	return ledger.Billed{Bus: r.bus, To: at.Billing}.MonthSums(ctx, foundation, last)
 }
 
 // Charges implements ledger.Reader.
