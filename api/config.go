@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/api/operate"
 	"github.com/daybook-billing/daybook/api/reconciled"
+	"github.com/daybook-billing/daybook/api/verification"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger"
 )
@@ -56,6 +57,8 @@ type Deps struct {
 	SigningKey ed25519.PrivateKey
 	// Resubmit stores the facts of quarantined input; nil: it is not resubmitted.
 	Resubmit operate.Resubmit
+	// Verify verifies the streams; nil: the API does not.
+	Verify verification.Verify
 	// Authenticator stands in for the one of Config.Auth.
 	Authenticator Authenticator
 }

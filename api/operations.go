@@ -6,7 +6,7 @@ import (
 
 // operations are the acts of operators, with their previews.
 func (s *Server) operations(api huma.API) {
-	o := s.operate
+	o, v := s.operate, s.verification
 	heavy(s, api, "month-closing", "/months/{month}/closing", "What the closing of a month would do; nothing is stored",
 		o.Closing)
 	post(s, api, "close-month", "/months/{month}/closing", "Close a month of a foundation", o.Close)
@@ -29,4 +29,8 @@ func (s *Server) operations(api huma.API) {
 	post(s, api, "resubmit", "/quarantine/resubmit", "Put input through this version again, and store the facts",
 		oneOfFew(s, bodied(o.Resubmit)))
 	post(s, api, "discard", "/quarantine/discard", "Say that input needs nothing more", oneOfFew(s, bodied(o.Discard)))
+	get(s, api, "verification", "/verification", "Whether METERED and BILLING are what their inputs derive: the last run",
+		v.State)
+	post(s, api, "verify", "/verification", "Derive METERED and BILLING again, and compare", bodied(v.Begin))
+	post(s, api, "stop-verification", "/verification/stop", "Stop the verification under way", v.Stop)
 }

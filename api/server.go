@@ -20,6 +20,7 @@ import (
 	"github.com/daybook-billing/daybook/api/operate"
 	"github.com/daybook-billing/daybook/api/reconciled"
 	"github.com/daybook-billing/daybook/api/session"
+	"github.com/daybook-billing/daybook/api/verification"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger"
 )
@@ -37,27 +38,28 @@ const (
 
 // Server is the API. Make it with New.
 type Server struct {
-	cfg        Config
-	auth       Authenticator
-	answers    *answer.Answers
-	operate    *operate.Operations
-	reconciled *reconciled.Answers
-	state      func(ctx context.Context) (ledger.State, error) // nil: it is not told
-	log        *slog.Logger
-	now        func() time.Time
-	version    string
-	key        ed25519.PrivateKey // nil: bundles are not signed
-	handler    http.Handler
-	answering  http.Handler // without authentication
-	queries    queried
-	bus        *bus.Bus // nil: nothing is asked over NATS
-	reader     ledger.Reader
-	start      start
-	metrics    *metrics
-	heavy      chan struct{} // has an element for each heavy answer
-	live       streaming
-	sessions   *session.Keeper
-	address    atomic.Pointer[string] // while it listens
+	cfg          Config
+	auth         Authenticator
+	answers      *answer.Answers
+	operate      *operate.Operations
+	reconciled   *reconciled.Answers
+	verification *verification.Runs
+	state        func(ctx context.Context) (ledger.State, error) // nil: it is not told
+	log          *slog.Logger
+	now          func() time.Time
+	version      string
+	key          ed25519.PrivateKey // nil: bundles are not signed
+	handler      http.Handler
+	answering    http.Handler // without authentication
+	queries      queried
+	bus          *bus.Bus // nil: nothing is asked over NATS
+	reader       ledger.Reader
+	start        start
+	metrics      *metrics
+	heavy        chan struct{} // has an element for each heavy answer
+	live         streaming
+	sessions     *session.Keeper
+	address      atomic.Pointer[string] // while it listens
 }
 
 // New makes an API. It does the I/O of auth.New alone.
@@ -78,6 +80,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s.operate = operate.New(answers, deps.Bus, s.now, deps.Resubmit)
 	s.reconciled = reconciled.NewAnswers(deps.Bus)
+	s.verification = verification.New(deps.Verify, s.now)
 	var err error
 	if s.auth == nil {
 		cfg.Auth.Listen = s.cfg.Address
@@ -144,6 +147,12 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := server.Shutdown(closing); err != nil {
 		return errors.Join(server.Close(), ignoreDeadline(err))
 	}
+	return nil
+}
+
+// RunVerifications does the verifications that are asked for, until ctx is done.
+func (s *Server) RunVerifications(ctx context.Context) error {
+	s.verification.Run(ctx)
 	return nil
 }
 

@@ -98,6 +98,7 @@ func asks() map[string]rights {
 		"month-closing": global, "month-policies": member, "close-month": acting, "reopen-month": acting,
 		"month-mode": acting, "month-grace": acting,
 		"quarantine": global, "quarantined": global, "resubmit": acting, "discard": acting,
+		"verification": global, "verify": acting, "stop-verification": acting,
 		"check-catalogue": global, "preview-catalogue": global, "publish-catalogue": acting,
 		"rollback-catalogue": acting,
 	}
@@ -122,6 +123,7 @@ func bodies() map[string]string {
 		"month-grace":  `{"foundation":"trove-wiki","note":"by the matrix","grace_seconds":3600}`,
 		"price": `{"kind":"app","footprint":{"instances":1,"memory_mb":64},"from":"2026-10-01T00:00:00Z",` +
 			`"to":"2026-10-02T00:00:00Z"}`,
+		"verify":  `{}`,
 		"what-if": prices + "}", "check-catalogue": prices + "}", "preview-catalogue": prices + "}",
 		"resubmit": `{"sequences":[1],"note":"by the matrix"}`, "discard": `{"sequences":[1],"note":"by the matrix"}`,
 		"publish-catalogue": prices + `,"note":"by the matrix"}`, "rollback-catalogue": `{"note":"by the matrix"}`,

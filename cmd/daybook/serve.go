@@ -55,6 +55,7 @@ func (c *serveCmd) Run(e *shell.Env) error {
 	server, err := api.New(cfg, api.Deps{
 		Reader: all.reader, Bus: b, Queries: b, Log: process.Log, Version: version(e.Ctx),
 		SigningKey: key, State: all.state, Resubmit: collect.Resubmitter(b),
+		Verify: verifying(b),
 	})
 	if err != nil {
 		return err
@@ -63,6 +64,7 @@ func (c *serveCmd) Run(e *shell.Env) error {
 	process.Metrics.MustRegister(server.Metrics())
 	components := []service.Component{
 		{Name: "api", Run: server.Run}, {Name: "queries", Run: server.RunQueries},
+		{Name: "verifications", Run: server.RunVerifications},
 	}
 	if c.DatabaseURL == "" { // else daybook ledger posts
 		components = append(components, all.component(all.run))

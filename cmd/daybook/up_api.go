@@ -28,6 +28,7 @@ func (s *system) makeAPI() (err error) {
 	s.api, err = api.New(cfg, api.Deps{
 		Reader: s.books.reader, Bus: s.bus, Queries: s.bus, Log: s.log, Version: version(s.env.Ctx),
 		State: s.books.state, Resubmit: collect.Resubmitter(s.bus),
+		Verify: verifying(s.bus),
 	})
 	if err != nil {
 		return err

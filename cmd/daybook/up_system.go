@@ -187,7 +187,8 @@ func (s *system) collectors() []service.Component {
 	}
 	if s.api != nil {
 		components = append(components, service.Component{Name: "api", Run: s.api.Run, Background: true},
-			service.Component{Name: "queries", Run: s.api.RunQueries, Background: true})
+			service.Component{Name: "queries", Run: s.api.RunQueries, Background: true},
+			service.Component{Name: "verifications", Run: s.api.RunVerifications, Background: true})
 	}
 	return components
 }

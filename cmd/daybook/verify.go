@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
-	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/projector"
 )
@@ -86,34 +83,25 @@ func (c *verifyCmd) Run(e *shell.Env) error {
 // verify verifies one stage and prints the result, and reports whether the stream differs, or USAGE
 // has lost messages. The error is any other.
 func (c *verifyCmd) verify(e *shell.Env, b *bus.Bus, d derivation) (differs bool, err error) {
-	start := time.Now()
 	progress := print.NewBar(e.Ctx, e.Stderr, d.cfg.Output)
-	v, err := stage.Verify(e.Ctx, d.cfg, b, d.newProcessor, stage.VerifyOptions{Deep: c.Deep, Progress: progress.Set})
+	v := verifyStage(e.Ctx, b, d, c.Deep, progress.Set)
 	progress.Finish()
-	took := time.Since(start)
-	var mismatch *stage.Mismatch
-	differs = errors.As(err, &mismatch) || errors.Is(err, stage.ErrDiverged) || errors.Is(err, stage.ErrInputChanged)
-	var lost []string
-	if d.cfg.Input == events.StreamUsage { // the pricer's is the projector's output
-		var absent error
-		lost, absent = ledger.Absent(e.Ctx, b, d.cfg.Input)
-		err = errors.Join(err, absent)
-	}
 	if c.Format == "json" {
-		err = errors.Join(print.VerifiedJSON(e.Stdout, d.cfg.Name, &v, took, lost, err), unless(differs, err))
-		return differs || len(lost) > 0, err
+		err = errors.Join(print.VerifiedJSON(e.Stdout, d.cfg.Name, &v.Verified, v.took, v.lost, v.err),
+			unless(v.differs, v.err))
+		return v.differs || len(v.lost) > 0, err
 	}
-	for _, what := range lost {
+	for _, what := range v.lost {
 		fmt.Fprintln(e.Stderr, "daybook: "+what)
 	}
 	switch {
-	case differs:
-		fmt.Fprintf(e.Stderr, "daybook: %s: %v\n", d.cfg.Output, err)
+	case v.differs:
+		fmt.Fprintf(e.Stderr, "daybook: %s: %v\n", d.cfg.Output, v.err)
 		return true, nil
-	case err != nil:
-		return false, fmt.Errorf("%s: %w", d.cfg.Output, err)
+	case v.err != nil:
+		return false, fmt.Errorf("%s: %w", d.cfg.Output, v.err)
 	}
-	return len(lost) > 0, print.Verified(e.Stdout, &v, took)
+	return len(v.lost) > 0, print.Verified(e.Stdout, &v.Verified, v.took)
 }
 
 // unless is the error where the condition does not hold.
