@@ -176,6 +176,8 @@ func (u *Pages) table() map[string]func(*visit) (*view, error) {
 		"POST /operate/what-if":                           u.whatIf,
 		"GET /operate/publish":                            u.publishing,
 		"POST /operate/publish":                           u.publish,
+		"GET /operate/verify":                             u.verification,
+		"POST /operate/verify":                            u.verify,
 		"GET /operate/quarantine":                         u.quarantine,
 		"POST /operate/quarantine":                        u.settle,
 		"GET /operate/quarantine/{sequence}":              u.quarantined,

@@ -278,6 +278,18 @@ var _ = Describe("In a browser, the pages", Ordered, ContinueOnFailure, func() {
 		Expect(w.Complaints()).To(BeEmpty())
 	})
 
+	It("let an operator have the streams verified, and show how far it is", func() {
+		w := of.opened(b)
+		w.account("ann", password)
+		w.to("/ui/operate/verify")
+		w.says("Nothing was verified here")
+		w.does(chromedp.Click(chromedp.CSS(`input[name=deep]`)), chromedp.Click(chromedp.CSS("form.card button.main")))
+		w.says("every message was what its input derives")
+		Expect(w.text("#run")).To(And(ContainSubstring("METERED from USAGE"), ContainSubstring("BILLING from METERED"),
+			ContainSubstring("Every byte is compared, for ann")))
+		Expect(w.Complaints()).To(BeEmpty())
+	})
+
 	It("show a tenant nothing of another one, by no id, with the bytes of one that does not exist", func(
 		ctx SpecContext,
 	) {

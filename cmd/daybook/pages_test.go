@@ -110,14 +110,16 @@ func (s *site) withPages(ctx context.Context, password string) *served {
 		},
 	}}, api.Deps{
 		Reader: memory.NewReader(books, s.bus), Bus: s.bus, Version: "test", Log: log,
-		Resubmit: collect.Resubmitter(s.bus),
+		Resubmit: collect.Resubmitter(s.bus), Verify: verifying(s.bus),
 	})
 	Expect(err).NotTo(HaveOccurred())
 	posting, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
+	ended := make(chan error, 2)
 	go func() { ended <- poster.Run(posting) }()
+	go func() { ended <- server.RunVerifications(posting) }()
 	DeferCleanup(func() {
 		stop()
+		Expect(<-ended).To(Succeed())
 		Expect(<-ended).To(Succeed())
 	})
 	of := &asked{site: s, poster: poster, handler: server.Handler()}
