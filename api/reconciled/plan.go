@@ -171,7 +171,8 @@ func (x *Plan) Stored() (n int) {
 func newRemodel(p *reconcile.Plan, r *reconcile.Remodel, erasures *names.Erasures, money bool) Remodel {
 	x := Remodel{
 		Plan: p.ID, Source: p.Source, Foundation: p.Foundation, Type: string(r.Type), Stage: string(r.Stage),
-		Act: string(r.Act), Why: r.Why, Silent: r.Silent, Kind: r.Key.Kind, Resource: r.Key.Resource, At: timeText(r.At),
+		Act: string(r.Act), Why: r.Why, Silent: r.Silent, Kind: r.Key.Kind, Resource: r.Key.Resource,
+		At:        timeText(r.At),
 		NotBefore: timeText(r.NotBefore), NotAfter: timeText(r.NotAfter), Exact: r.Exact, First: timeText(r.First),
 		Age: reconcile.AgeOf(p.Seen.Sub(r.First)), PerDay: []Amount{}, Unrated: r.Unrated, Resolutions: []string{},
 		Billed: newSide(p, r.Billed, erasures), There: newSide(p, r.There, erasures),

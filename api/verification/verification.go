@@ -58,13 +58,13 @@ const (
 
 // Verification is the last run of one.
 type Verification struct {
-	State  RunState `json:"state" enum:"none,running,ended,stopped"`
-	Whole  bool     `json:"whole" doc:"It has ended, and every stage is whole."`
-	Deep   bool     `json:"deep" doc:"Every byte is compared, not only the digest at the end."`
-	By     string   `json:"by,omitempty" doc:"Who asked for it."`
-	Begun  string   `json:"begun,omitempty" format:"date-time"`
-	Ended  string   `json:"ended,omitempty" format:"date-time"`
-	Stages []VerifiedStage  `json:"stages"`
+	State  RunState        `json:"state" enum:"none,running,ended,stopped"`
+	Whole  bool            `json:"whole" doc:"It has ended, and every stage is whole."`
+	Deep   bool            `json:"deep" doc:"Every byte is compared, not only the digest at the end."`
+	By     string          `json:"by,omitempty" doc:"Who asked for it."`
+	Begun  string          `json:"begun,omitempty" format:"date-time"`
+	Ended  string          `json:"ended,omitempty" format:"date-time"`
+	Stages []VerifiedStage `json:"stages"`
 }
 
 // Question asks for the last run, or stops it.
@@ -89,7 +89,8 @@ type Runs struct {
 // New returns runs of a verification; without one the API verifies nothing.
 func New(verify Verify, now func() time.Time) *Runs {
 	return &Runs{
-		verify: verify, now: now, jobs: make(chan context.Context, 1), last: Verification{State: RunNone, Stages: []VerifiedStage{}},
+		verify: verify, now: now, jobs: make(chan context.Context, 1),
+		last: Verification{State: RunNone, Stages: []VerifiedStage{}},
 	}
 }
 
@@ -213,8 +214,8 @@ func may(asker *answer.Asker) error {
 		return answer.NoTenant()
 	case !asker.Decide.Everybody:
 		return &answer.Problem{
-			Kind: answer.Forbidden, Detail: "you may see what was verified, and not have it verified: the streams are " +
-				"those of all foundations",
+			Kind: answer.Forbidden, Detail: "you may see what was verified, and not have it verified: the streams are those " +
+				"of all foundations",
 		}
 	}
 	return nil

@@ -59,7 +59,7 @@ var _ = Describe("The verifications of a process", func() {
 	DescribeTable("end with a verdict", func(ctx SpecContext, whole bool, failure error,
 		stages ...verification.VerifiedStage,
 	) {
-		verify = func(_ context.Context, deep bool, tell func(verification.VerifiedStage)) error {
+		verify = func(_ context.Context, _ bool, tell func(verification.VerifiedStage)) error {
 			for _, s := range stages {
 				tell(told(s.Stage, verification.StageRunning))
 				tell(s)
@@ -80,7 +80,8 @@ var _ = Describe("The verifications of a process", func() {
 		Entry("of one that differs", false, nil, told("projector", verification.StageWhole),
 			told("pricer", verification.StageDiffers)),
 		Entry("of none", false, nil),
-		Entry("of an outage in the middle", false, errors.New("no answer"), told("projector", verification.StageRunning)),
+		Entry("of an outage in the middle", false, errors.New("no answer"),
+			told("projector", verification.StageRunning)),
 		Entry("of an outage at the beginning", false, errors.New("no answer")),
 	)
 

@@ -43,8 +43,8 @@ func (s *served) looks(password string) map[string]string {
 		"foundations": "/ui/operate", "holds": "/ui/operate/holds", "unrated": "/ui/operate/unrated",
 		"anomalies": "/ui/operate/anomalies", "months": "/ui/operate/months", "catalogues": "/ui/operate/catalogues",
 		"closing": "/ui/operate/months/2026-10/closing?foundation=demo", "publish": "/ui/operate/publish",
-		"reopening":  "/ui/operate/months/2026-10/reopening?foundation=trove-wiki",
-		"verify": "/ui/operate/verify", "reconcile": "/ui/operate/reconcile",
+		"reopening": "/ui/operate/months/2026-10/reopening?foundation=trove-wiki",
+		"verify":    "/ui/operate/verify", "reconcile": "/ui/operate/reconcile",
 		"quarantine": "/ui/operate/quarantine", "quarantined": "/ui/operate/quarantine/1",
 		"catalogue": found("/ui/operate/catalogues", `/ui/operate/catalogues/[^"]*`), "what-if": "/ui/operate/what-if",
 	}

@@ -63,7 +63,8 @@ func (c *serveCmd) Run(e *shell.Env) error {
 	process.Health.Ready("api", server.Ready)
 	process.Metrics.MustRegister(server.Metrics())
 	components := []service.Component{
-		{Name: "api", Run: server.Run}, {Name: "queries", Run: server.RunQueries},
+		{Name: "api", Run: server.Run},
+		{Name: "queries", Run: server.RunQueries},
 		{Name: "verifications", Run: server.RunVerifications},
 	}
 	if c.DatabaseURL == "" { // else daybook ledger posts

@@ -14,10 +14,10 @@ func (a *answers) MonthSums(ctx context.Context, foundation string, last []ledge
 	all []ledger.MonthSum, err error,
 ) {
 	var words [3][]string
-	usage := make([]int64, 0, len(last))
+	usage := make([]uint64, 0, len(last))
 	for _, w := range last {
 		words[0], words[1] = append(words[0], w.Source), append(words[1], w.Foundation)
-		words[2], usage = append(words[2], w.Month), append(usage, int64(w.Usage))
+		words[2], usage = append(words[2], w.Month), append(usage, w.Usage)
 	}
 	err = a.read(ctx, func(tx pgx.Tx) error {
 		from, err := summedFor(ctx, tx, &ledger.Query{Foundation: foundation})

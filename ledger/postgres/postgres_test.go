@@ -173,7 +173,8 @@ var _ = Describe("The poster to Postgres", func() {
 		Expect(err).NotTo(HaveOccurred())
 		for _, rows := range []string{"0", "1", "1", "1"} { // four parts with each batch: the third is the last
 			w.judge(ctx, l)
-			Expect(l.MonthSums(ctx, "", nil)).To(HaveExactElements(HaveField("Amount.String()", fmt.Sprint(w.at.Billing))))
+			Expect(l.MonthSums(ctx, "", nil)).To(HaveExactElements(HaveField("Amount.String()",
+				fmt.Sprint(w.at.Billing))))
 			var found string
 			Expect(db.QueryRow(ctx, "SELECT count(*)::text FROM tenant_sums").Scan(&found)).To(Succeed())
 			Expect(found).To(Equal(rows))

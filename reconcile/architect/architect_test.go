@@ -97,7 +97,8 @@ var _ = Describe("A blueprint", func() {
 		d.Take(ended("old", at.Add(-time.Second), events.ProvisionalEnd))
 		lives := ended("back", at.Add(time.Hour), events.ProvisionalEnd)
 		lives.Running = []events.Span{
-			{Kind: "instance", Resource: "back", Start: at, Since: at}, {Kind: "volume", Resource: "back", Start: at, Since: at},
+			{Kind: "instance", Resource: "back", Start: at, Since: at},
+			{Kind: "volume", Resource: "back", Start: at, Since: at},
 		}
 		d.Take(lives)
 		b := d.Blueprint(at.Add(31*24*time.Hour), 0, 0)

@@ -74,7 +74,7 @@ func (w *work) silent() {
 		r := reconcile.Remodel{
 			Type: reconcile.MissingStop, Stage: reconcile.Reports, Act: reconcile.Report, Key: p.key, Billed: m,
 			Silent: true, At: m.Proof, NotBefore: m.Proof, NotAfter: w.Floorplan.Seen, First: w.First[p.key],
-			Why:         "it is reported no more, while its task manager reports others: it is billed up to the last report",
+			Why:         "it is reported no more, while others are: it is billed up to the last report",
 			Resolutions: []reconcile.Resolution{reconcile.EndAt, reconcile.IgnoreUntil},
 		}
 		r.NotAfter = latest(r.NotAfter, r.NotBefore)

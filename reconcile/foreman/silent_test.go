@@ -41,7 +41,9 @@ var _ = Describe("A resource that went silent", func() {
 	})
 
 	It("is none where the platform shows it, or a limitation leaves it alone", func() {
-		plan := silent(func(in *foreman.Input) { in.Floorplan.Materials = append(in.Floorplan.Materials, app("lost", 2)) })
+		plan := silent(func(in *foreman.Input) {
+			in.Floorplan.Materials = append(in.Floorplan.Materials, app("lost", 2))
+		})
 		Expect(plan.Remodels).NotTo(ContainElement(HaveField("Silent", true)))
 		plan = silent(func(in *foreman.Input) {
 			in.Rules.Limitations = []reconcile.Limitation{{Resource: "lost", By: "ann", Note: "a drill"}}
