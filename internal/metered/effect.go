@@ -71,3 +71,24 @@ func AwaitEffect(ctx context.Context, b Reading, after, sequence uint64) (Effect
 		}
 	}
 }
+
+// Has reports whether METERED, up to a message of its own, has the whole effect of a message of
+// USAGE.
+func Has(ctx context.Context, b Messages, last, sequence uint64) (has bool, err error) {
+	if last == 0 {
+		return false, nil
+	}
+	_, err = b.Each(ctx, events.StreamMetered, last, last, bus.ReadOptions{}, func(m *bus.Stored) error {
+		source, err := strconv.ParseUint(m.Header(stage.HeaderSourceSeq), 10, 64)
+		has = err == nil && (source > sequence || source == sequence && m.Header(stage.HeaderChain) != "")
+		return nil
+	})
+	return has, err
+}
+
+// Messages is the part of the bus for Has.
+type Messages interface {
+	// Each gives the messages of a stream in order, as bus.Each does.
+	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
+		yield func(*bus.Stored) error) (last uint64, err error)
+}

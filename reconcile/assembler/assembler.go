@@ -303,16 +303,17 @@ func (e *enactment) billed(ctx context.Context, of []*reconcile.Remodel) (map[re
 	return all, nil
 }
 
-// Revert takes all observations of a plan back, once, and waits for METERED. It reports whether
-// this call did. Errors: those of acts.Revert, and *NotMeteredError.
+// Revert takes all observations of a plan back, once, and waits for METERED, which an earlier call
+// may not have come to. It reports whether this call did. Errors: those of acts.Revert, and
+// *NotMeteredError.
 func (a *Assembler) Revert(ctx context.Context, source, foundation, plan string, word Word) (bool, error) {
 	before, err := a.deps.Bus.Stream(ctx, events.StreamMetered)
 	if err != nil {
 		return false, err
 	}
 	done, err := acts.Revert(ctx, a.deps.Bus, source, foundation, plan, word.By, word.Note, a.deps.Now())
-	if err != nil || !done {
-		return done, err
+	if err != nil {
+		return false, err
 	}
 	var sequence uint64
 	err = acts.List(ctx, a.deps.Bus, events.ActObservation, foundation, func(act *acts.Act) error {
@@ -323,6 +324,11 @@ func (a *Assembler) Revert(ctx context.Context, source, foundation, plan string,
 	})
 	if err != nil {
 		return done, err
+	}
+	if !done {
+		if has, err := metered.Has(ctx, a.deps.Bus, before.Last, sequence); err != nil || has {
+			return false, err
+		}
 	}
 	e := &enactment{Assembler: a, plan: &reconcile.Plan{Metered: before.Last}}
 	return done, e.await(ctx, "reversion", sequence)
