@@ -29,7 +29,8 @@ func (s *Server) operations(api huma.API) {
 	post(s, api, "resubmit", "/quarantine/resubmit", "Put input through this version again, and store the facts",
 		oneOfFew(s, bodied(o.Resubmit)))
 	post(s, api, "discard", "/quarantine/discard", "Say that input needs nothing more", oneOfFew(s, bodied(o.Discard)))
-	get(s, api, "verification", "/verification", "The last verification of METERED and BILLING, and its progress", v.State)
+	get(s, api, "verification", "/verification", "The last verification of METERED and BILLING, and its progress",
+		v.State)
 	post(s, api, "verify", "/verification", "Derive METERED and BILLING again, and compare", bodied(v.Begin))
 	post(s, api, "stop-verification", "/verification/stop", "Stop the verification under way", v.Stop)
 }

@@ -214,8 +214,8 @@ func may(asker *answer.Asker) error {
 		return answer.NoTenant()
 	case !asker.Decide.Everybody:
 		return &answer.Problem{
-			Kind: answer.Forbidden, Detail: "you may see what was verified, and not have it verified: the streams are those " +
-				"of all foundations",
+			Kind: answer.Forbidden, Detail: "you may see what was verified, and not have it verified: the streams " +
+				"are those of all foundations",
 		}
 	}
 	return nil
