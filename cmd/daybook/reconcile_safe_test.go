@@ -198,6 +198,7 @@ var _ = Describe("Reconciliations of many foundations", func() {
 		for name, c := range clouds {
 			Expect(r.billed(ctx, name)).To(ConsistOf(c.running()), name)
 		}
+		scale.Figure(GinkgoT(), "guard over stops: %d foundations of 50 resources, refused in the one with too many", n)
 	})
 
 	It("leave a clone with the same guids alone", func(ctx SpecContext) {
